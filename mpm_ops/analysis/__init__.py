@@ -1,0 +1,1 @@
+"""Reading company data safely."""

@@ -1,0 +1,1 @@
+"""The central database `micro_power_manager`."""

@@ -1,0 +1,1 @@
+"""What happens to a company: registered, migrated, logged in to."""

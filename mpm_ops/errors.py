@@ -1,0 +1,145 @@
+"""The errors that mpm_ops raises; everything a driver or library raises is turned into one of these at one border.
+
+::
+
+    MpmOpsError                     exit code 1
+    ├── UsageError                  exit code 2: what was asked cannot be meant
+    │   ├── InvalidInput            a name, an e-mail, an id that breaks a rule
+    │   ├── UnknownCompany
+    │   ├── UnknownPlugin
+    │   └── AlreadyExists           a company or an e-mail that is there already
+    ├── LoginFailed                 unknown e-mail or wrong password: never says which
+    ├── ServerError                 the server, not the statement
+    │   ├── ServerUnavailable       down, unreachable, or refuses this login
+    │   └── EmbeddedServerError     the embedded server does not start or stop
+    ├── QueryError                  a statement the server refused
+    │   ├── NotReadOnly             a write, a second statement, a command
+    │   └── Transient               may succeed when tried again: lock, deadlock, connection lost
+    ├── MigrationError
+    │   ├── RevisionError           the tree itself: does not compile, two heads, unknown revision
+    │   ├── UnknownState            the database is at a revision that the code does not know
+    │   ├── Busy                    another runner holds the lock of this database
+    │   └── StateChanged            the database left the state that its plan was made for
+    ├── FleetFailed                 some companies of a run failed; carries the report
+    ├── ProvisionError              a registration failed and was undone
+    └── Refused                     a destructive verb without consent
+
+Facts travel as attributes, so that a report never parses a sentence. No message holds a password or a DSN.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MpmOpsError(Exception):
+    """Something mpm_ops could not do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "", *, hint: str = "", company: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+        #: What the reader can do next; empty when there is nothing to say.
+        self.hint = hint
+        #: The company the error is about; empty when it is about none.
+        self.company = company
+
+
+class UsageError(MpmOpsError):
+    """What was asked cannot be meant."""
+
+    exit_code = 2
+
+
+class InvalidInput(UsageError):
+    """A value breaks a rule."""
+
+
+class UnknownCompany(UsageError):
+    """There is no such company."""
+
+
+class UnknownPlugin(UsageError):
+    """There is no such plugin."""
+
+
+class AlreadyExists(UsageError):
+    """A company or an e-mail address is registered already."""
+
+
+class LoginFailed(MpmOpsError):
+    """The e-mail address or the password is wrong."""
+
+
+class ServerError(MpmOpsError):
+    """The PostgreSQL server cannot do its part."""
+
+
+class ServerUnavailable(ServerError):
+    """The PostgreSQL server does not answer."""
+
+
+class EmbeddedServerError(ServerError):
+    """The embedded PostgreSQL server cannot be started or stopped."""
+
+
+class QueryError(MpmOpsError):
+    """The server refused a statement."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        sqlstate: str = "",
+        position: int | None = None,
+        statement: str = "",
+        hint: str = "",
+        company: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, company=company)
+        #: PostgreSQL's five-character code.
+        self.sqlstate = sqlstate
+        #: 1-based character of the statement at which the server stumbled, when it says so.
+        self.position = position
+        #: The statement, when it is known.
+        self.statement = statement
+
+
+class NotReadOnly(QueryError):
+    """Only one SELECT, VALUES, TABLE or WITH can be asked."""
+
+
+class Transient(QueryError):
+    """The server could not do it now; trying again may help."""
+
+
+class MigrationError(MpmOpsError):
+    """A migration cannot be made or applied."""
+
+
+class RevisionError(MigrationError):
+    """The migration tree is not in order."""
+
+
+class UnknownState(MigrationError):
+    """The database is at a revision that this code does not know."""
+
+
+class Busy(MigrationError):
+    """Another runner is migrating this database."""
+
+
+class StateChanged(MigrationError):
+    """The database is no longer in the state that the plan starts from."""
+
+
+class FleetFailed(MpmOpsError):
+    """Some companies of a run failed."""
+
+
+class ProvisionError(MpmOpsError):
+    """The registration failed and was undone."""
+
+
+class Refused(UsageError):
+    """A destructive command needs consent."""

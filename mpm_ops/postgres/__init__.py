@@ -1,0 +1,1 @@
+"""Speaks to a PostgreSQL server; knows nothing of companies."""

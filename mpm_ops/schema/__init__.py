@@ -1,0 +1,1 @@
+"""Migrations of both trees; knows databases, not companies."""

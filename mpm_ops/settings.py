@@ -1,0 +1,100 @@
+"""Settings: read once from the environment (MPM_OPS_*) and `.env`, then passed explicitly."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mpm_ops.errors import InvalidInput
+
+
+def default_home() -> Path:
+    """Return where the embedded server and this installation's own revisions live.
+
+    As root it lies outside root's home: the server runs as an unprivileged user, which must be able to get there.
+    """
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/mpm_ops")
+    return user_data_path("mpm_ops")
+
+
+class Settings(BaseSettings):
+    """Everything that an installation may set; each field is the variable MPM_OPS_<FIELD>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MPM_OPS_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="A PostgreSQL 15+ server to use, as postgresql://user@host:port/; without it the embedded one.",
+    )
+    home: Path = Field(default_factory=default_home, description="Where the embedded server keeps its data.")
+    env: Literal["development", "production"] = Field(
+        default="development", description="'production' makes the commands that change schemas ask first."
+    )
+    prefix: str = Field(default="mpm_", description="Begins every database and role name of this installation.")
+    central_database: str = Field(default="micro_power_manager", description="Name of the central database.")
+    workers: int = Field(default=8, ge=1, le=512, description="Company databases worked on at the same time.")
+    migrations: Path | None = Field(
+        default=None, description="A folder with more revisions of the central database (default: HOME/migrations)."
+    )
+    tenant_migrations: Path | None = Field(
+        default=None,
+        description="A folder with more revisions of the company databases (default: HOME/tenant_migrations).",
+    )
+
+    @field_validator("prefix")
+    @classmethod
+    def _prefix_is_plain(cls, value: str) -> str:
+        # With the longest suffix (a short-lived login) a name still has to fit PostgreSQL's 63 bytes.
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,15}", value):
+            raise ValueError("a prefix is 1 to 16 characters of a-z, 0-9 and _, and begins with a letter")
+        return value
+
+    @field_validator("central_database")
+    @classmethod
+    def _central_is_plain(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
+            raise ValueError("a database name is 1 to 63 characters of a-z, 0-9 and _")
+        return value
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def owner_role(self) -> str:
+        """The one NOLOGIN role that owns the company databases (D6)."""
+        return f"{self.prefix}owner"
+
+    @property
+    def own_tenant_migrations(self) -> Path:
+        """The folder with this installation's own revisions of the company databases."""
+        return self.tenant_migrations or self.home / "tenant_migrations"
+
+    @property
+    def own_migrations(self) -> Path:
+        """The folder with this installation's own revisions of the central database."""
+        return self.migrations or self.home / "migrations"
+
+    def company_database(self, company_id: int) -> str:
+        """Return the opaque name of a company's database: it shows in catalogs that every login may read (D5)."""
+        return f"{self.prefix}company_{company_id}"
+
+
+def load_settings() -> Settings:
+    """Read the settings; a value that breaks a rule is an InvalidInput that names its variable."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        variable = "MPM_OPS_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidInput(f"{variable}: {first['msg']}", hint="See the table of settings in README.md.") from None
