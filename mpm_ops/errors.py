@@ -43,6 +43,8 @@ class MpmOpsError(Exception):
         self.hint = hint
         #: The company the error is about; empty when it is about none.
         self.company = company
+        #: The revision that was being applied; empty when none was.
+        self.revision = ""
 
 
 class UsageError(MpmOpsError):

@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     central_database: str = Field(default="micro_power_manager", description="Name of the central database.")
     workers: int = Field(default=8, ge=1, le=512, description="Company databases worked on at the same time.")
     migrations: Path | None = Field(
-        default=None, description="A folder with more revisions of the central database (default: HOME/migrations)."
+        default=None,
+        description="A folder with more revisions of the central database (default: HOME/migrations).",
     )
     tenant_migrations: Path | None = Field(
         default=None,

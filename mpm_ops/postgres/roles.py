@@ -1,0 +1,128 @@
+"""Roles and grants of a company database (D5, D6): two NOLOGIN groups per database, and logins that are members."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+import psycopg
+from psycopg import sql
+
+
+def exists(connection: psycopg.Connection, name: str) -> bool:
+    """Whether there is a role of that name. Read-only."""
+    return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is not None
+
+
+def names(connection: psycopg.Connection, prefix: str) -> list[str]:
+    """List the roles whose names begin with `prefix`. Read-only."""
+    rows = connection.execute("SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s) ORDER BY 1", [prefix])
+    return [name for (name,) in rows]
+
+
+def app_group(database: str) -> str:
+    """Name the group that reads and writes a company's database."""
+    return f"{database}_app"
+
+
+def read_group(database: str) -> str:
+    """Name the group that reads what is listed in a company's database."""
+    return f"{database}_read"
+
+
+def ensure_group(connection: psycopg.Connection, name: str) -> None:
+    """Create a NOLOGIN role unless it is there."""
+    if not exists(connection, name):
+        # Another process may make it in between; either error says so.
+        with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+
+
+def ensure_owner(connection: psycopg.Connection, name: str) -> None:
+    """Create the role that owns the company databases, and let the deployer's login act as it."""
+    ensure_group(connection, name)
+    member = connection.execute("SELECT pg_has_role(current_user, %s, 'MEMBER')", [name]).fetchone()
+    if not (member and member[0]):
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
+
+
+def drop(connection: psycopg.Connection, name: str) -> None:
+    """Drop a role; one that is gone is fine. Its sessions end first."""
+    connection.execute("SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE usename = %s", [name])
+    connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def create_login(
+    connection: psycopg.Connection, name: str, password: str, *, groups: Iterable[str], until: dt.datetime
+) -> None:
+    """Create a login that inherits what `groups` may do, with a password that stops working at `until`."""
+    verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    connection.execute(
+        # The verifier, not the password: a failing statement may end up in the server's log.
+        sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 16 PASSWORD {} VALID UNTIL {} IN ROLE {}").format(
+            sql.Identifier(name),
+            sql.Literal(verifier),
+            sql.Literal(until.isoformat()),
+            sql.SQL(", ").join(map(sql.Identifier, groups)),
+        )
+    )
+
+
+def expired(connection: psycopg.Connection, prefix: str) -> list[str]:
+    """List the logins whose names begin with `prefix` and whose time is over. Read-only."""
+    rows = connection.execute(
+        "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s) AND rolcanlogin AND rolvaliduntil < now()",
+        [prefix],
+    )
+    return [name for (name,) in rows]
+
+
+def grant_application(connection: psycopg.Connection, *, owner: str, app: str, read: str) -> None:
+    """Open a company database to its two groups: `app` on everything that is and will be, `read` on the schema only.
+
+    Run inside the company database as its owner, so that the default privileges bind to what migrations create.
+    """
+    connection.execute(
+        sql.SQL(
+            """
+            GRANT USAGE ON SCHEMA public TO {app}, {read};
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app};
+            GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app};
+            REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {app};
+            ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public
+                GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app};
+            ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}
+            """
+        ).format(app=sql.Identifier(app), read=sql.Identifier(read), owner=sql.Identifier(owner))
+    )
+
+
+def grant_reading(connection: psycopg.Connection, group: str, readable: Mapping[str, tuple[str, ...]]) -> None:
+    """Grant SELECT to `group` table by table; an empty tuple of columns means all columns.
+
+    Tables and columns of the list that this database does not have (yet, or any more) are passed over: the list
+    belongs to the newest revision.
+    """
+    present: dict[str, set[str]] = {}
+    rows = connection.execute(
+        """
+        SELECT c.relname, a.attname
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+        """
+    )
+    for table, column in rows:
+        present.setdefault(table, set()).add(column)
+    role = sql.Identifier(group)
+    statements = []
+    for table, columns in readable.items():
+        if table not in present:
+            continue
+        kept = [column for column in columns if column in present[table]]
+        listed = sql.SQL(" ({})").format(sql.SQL(", ").join(map(sql.Identifier, kept))) if columns else sql.SQL("")
+        if columns and not kept:
+            continue
+        statements.append(sql.SQL("GRANT SELECT{} ON {} TO {}").format(listed, sql.Identifier("public", table), role))
+    if statements:
+        connection.execute(sql.SQL("; ").join(statements))

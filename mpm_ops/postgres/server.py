@@ -1,0 +1,149 @@
+"""Server: connections and engines to one PostgreSQL server, and the one place where driver errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import conninfo, errors, sql
+
+from mpm_ops.errors import NotReadOnly, QueryError, ServerUnavailable, Transient, UsageError
+
+#: What may succeed when tried again (D7). Everything else is not retried.
+TRANSIENT = (
+    errors.LockNotAvailable,
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.TooManyConnections,
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.ConnectionException,
+    errors.ObjectInUse,
+)
+
+
+class Server:
+    """One PostgreSQL server and the login that is used on it.
+
+    The connection string never shows: not in the repr, not in an error.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        try:
+            self._params = conninfo.conninfo_to_dict(dsn)
+        except psycopg.ProgrammingError:
+            # The driver's own message quotes the string, password included.
+            raise UsageError(
+                "MPM_OPS_DATABASE_URL is not a connection string",
+                hint="Write it as postgresql://user@host:5432/ and keep the password in ~/.pgpass or in the URL.",
+            ) from None
+        self._engines: dict[str, sa.Engine] = {}
+
+    def __repr__(self) -> str:
+        return f"Server({self.address})"
+
+    @property
+    def address(self) -> str:
+        """Host and port, for people: nothing secret."""
+        return f"{self._params.get('host', 'localhost')}:{self._params.get('port', 5432)}"
+
+    def dsn(self, database: str, **overrides: Any) -> str:
+        """Return the connection string for `database`; it may hold the password: keep it out of sight."""
+        return conninfo.make_conninfo(**{**self._params, "dbname": database, **overrides})
+
+    def with_login(self, user: str, password: str) -> Server:
+        """Return the same server seen through another login."""
+        kept: dict[str, Any] = {k: v for k, v in self._params.items() if k not in ("passfile", "service")}
+        return Server(conninfo.make_conninfo(**{**kept, "user": user, "password": password}))
+
+    def open(self, database: str, *, role: str | None = None, application: str = "mpm_ops") -> psycopg.Connection:
+        """Open an autocommit connection; the caller closes it. `role` is taken on with SET ROLE."""
+        with translated():
+            connection = psycopg.connect(
+                self.dsn(database), autocommit=True, application_name=application, connect_timeout=10
+            )
+            if role is not None:
+                connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        return connection
+
+    @contextmanager
+    def connect(
+        self, database: str, *, role: str | None = None, application: str = "mpm_ops"
+    ) -> Iterator[psycopg.Connection]:
+        """Lend an autocommit connection for a block; driver errors leave the block as ours."""
+        connection = self.open(database, role=role, application=application)
+        try:
+            with translated():
+                yield connection
+        finally:
+            connection.close()
+
+    def engine(self, database: str) -> sa.Engine:
+        """Return the SQLAlchemy engine of `database`, made once."""
+        if database not in self._engines:
+            # A creator, so that no URL with a password exists for SQLAlchemy to show.
+            self._engines[database] = sa.create_engine(
+                "postgresql+psycopg://",
+                creator=lambda: psycopg.connect(self.dsn(database), application_name="mpm_ops", connect_timeout=10),
+                pool_size=4,
+                pool_pre_ping=True,
+            )
+        return self._engines[database]
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
+
+
+@contextmanager
+def translated(statement: str = "") -> Iterator[None]:
+    """Turn what psycopg and SQLAlchemy raise inside the block into our errors."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        raise ours(exc, statement) from exc
+    except sa.exc.DBAPIError as exc:
+        if isinstance(exc.orig, psycopg.Error):
+            raise ours(exc.orig, statement) from exc.orig
+        raise
+
+
+def ours(exc: psycopg.Error, statement: str = "") -> QueryError | ServerUnavailable:
+    """Return our error for a driver's: SQLSTATE, position and hint kept, connection parameters left out."""
+    state = exc.sqlstate or ""
+    if not state and isinstance(exc, psycopg.OperationalError):
+        return _unreachable(exc)
+    if state.startswith("28") or state == "3D000":
+        return ServerUnavailable(_first_line(exc), hint="Check the login, its password and the database's name.")
+    diag = exc.diag
+    kind = Transient if isinstance(exc, TRANSIENT) else QueryError
+    if isinstance(exc, errors.ReadOnlySqlTransaction):
+        kind = NotReadOnly
+    return kind(
+        diag.message_primary or _first_line(exc),
+        sqlstate=state,
+        position=int(diag.statement_position) if diag.statement_position else None,
+        statement=statement,
+        hint=diag.message_hint or diag.message_detail or "",
+    )
+
+
+def _unreachable(exc: psycopg.Error) -> QueryError | ServerUnavailable:
+    text = _first_line(exc)
+    lost = "closed the connection" in text or "connection is lost" in text or "terminating" in text
+    if lost or "too many clients" in text or "remaining connection slots" in text or "starting up" in text:
+        return Transient(text)
+    return ServerUnavailable(
+        text,
+        hint="Is the server running? `mpm-ops server status` tells, and MPM_OPS_DATABASE_URL names another.",
+    )
+
+
+def _first_line(exc: psycopg.Error) -> str:
+    return (str(exc).strip() or type(exc).__name__).splitlines()[0]

@@ -1,0 +1,124 @@
+"""Rendering: Alembic's offline output caught statement by statement, and the border where its errors become ours.
+
+Alembic's `op` and `context` are process-wide proxies. Two threads in `command.upgrade` on different databases were
+measured to stamp wrong schemas as done (design D2). So whatever runs Alembic holds one process lock.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import alembic.util
+from alembic.script import ScriptDirectory
+
+from mpm_ops.errors import MpmOpsError, RevisionError
+from mpm_ops.schema.plan import Part, Step
+
+#: One thread at a time in Alembic.
+LOCK = threading.RLock()
+
+
+@contextmanager
+def alembic_border(doing: str) -> Iterator[None]:
+    """Hold the lock, and turn what Alembic or a revision file raises into ours."""
+    with LOCK:
+        try:
+            yield
+        except MpmOpsError:
+            raise
+        except SyntaxError as exc:
+            raise RevisionError(
+                f"{Path(exc.filename or '').name}, line {exc.lineno}: {exc.msg}",
+                hint="Mend the migration file, or take it away.",
+            ) from exc
+        except alembic.util.CommandError as exc:
+            raise RevisionError(f"{doing}: {exc}") from exc
+        # A revision file is somebody's program: it may raise anything while it is imported or rendered.
+        except Exception as exc:
+            raise RevisionError(
+                f"{doing}: {_culprit(exc)}{type(exc).__name__}: {exc}",
+                hint="A revision must render without a database: no op.get_bind(), no query in it.",
+            ) from exc
+
+
+def _culprit(exc: Exception) -> str:
+    """Name the revision file and line in which `exc` arose."""
+    found = ""
+    trace = exc.__traceback__
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if re.match(r"\d{4}_\d{2}_\d{2}_", path.name):
+            found = f"{path.name}, line {trace.tb_lineno}: "
+        trace = trace.tb_next
+    return found
+
+
+class Collector:
+    """Alembic's output buffer: one write is one statement, so nothing has to be split."""
+
+    def __init__(self, scripts: ScriptDirectory, direction: Literal["upgrade", "downgrade"]) -> None:
+        self._scripts = scripts
+        self._direction = direction
+        self._transactional = False
+        self._parts: list[tuple[bool, list[str]]] = []
+        self._steps: list[Step] = []
+
+    def write(self, text: str) -> None:
+        """Take one statement, or the BEGIN, COMMIT or comment around it."""
+        text = text.strip()
+        if text == "BEGIN;":
+            self._transactional = True
+            self._parts.append((True, []))
+        elif text == "COMMIT;":
+            self._transactional = False
+        elif text and not text.startswith("-- Running "):
+            # An online downgrade to base leaves the empty table behind, an offline one drops it.
+            text = text.replace("CREATE TABLE alembic_version", "CREATE TABLE IF NOT EXISTS alembic_version", 1)
+            if not self._parts or self._parts[-1][0] != self._transactional:
+                self._parts.append((self._transactional, []))
+            self._parts[-1][1].append(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def cut(self, *, step: Any, heads: set[str], **_: Any) -> None:
+        """End a step; Alembic calls this after each revision, before its COMMIT."""
+        revision = step.up_revision_id
+        self._steps.append(
+            Step(
+                revision=revision,
+                message=self._scripts.get_revision(revision).doc,
+                direction=self._direction,
+                after=tuple(sorted(heads)),
+                parts=self._taken(),
+            )
+        )
+
+    def _taken(self) -> tuple[Part, ...]:
+        parts = tuple(Part(transactional=tx, statements=tuple(texts)) for tx, texts in self._parts if texts)
+        self._parts = []
+        return parts
+
+    def finished(self) -> list[Step]:
+        """Return the steps; what came after the last one (dropping `alembic_version`) belongs to it."""
+        rest = self._taken()
+        if rest and self._steps:
+            last = self._steps.pop()
+            joined = tuple(text for part in rest for text in part.statements)
+            end = last.parts[-1]
+            end = Part(transactional=end.transactional, statements=end.statements + joined)
+            self._steps.append(
+                Step(
+                    revision=last.revision,
+                    message=last.message,
+                    direction=last.direction,
+                    after=last.after,
+                    parts=(*last.parts[:-1], end),
+                )
+            )
+        return self._steps

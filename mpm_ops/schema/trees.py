@@ -1,0 +1,245 @@
+"""The migration trees: revisions, heads, what is pending, new files, and plans rendered once per state (D2)."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import alembic.command
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import Script, ScriptDirectory
+
+from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError, UnknownState
+from mpm_ops.records import Revision
+from mpm_ops.schema.plan import Plan, Step
+from mpm_ops.schema.rendering import LOCK, Collector, alembic_border
+
+#: Dated names sort in the order in which they were made.
+_FILE_NAME = "%(year)d_%(month).2d_%(day).2d_%(hour).2d%(minute).2d_%(slug)s"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_ -]{0,79}")
+#: Branch label of an installation's own revisions, which lie outside the shipped tree.
+OWN_BRANCH = "own"
+
+Heads = tuple[str, ...]
+
+
+class Tree:
+    """One migration tree: the shipped folder, and an installation's own revisions beside it."""
+
+    def __init__(self, folder: Path, *, own: Path | None = None, write_to_own: bool = False) -> None:
+        self._folder = folder
+        self._own = own
+        self._write_to_own = write_to_own
+        self._loaded: ScriptDirectory | None = None
+        self._plans: dict[tuple[str, Heads, object], Plan] = {}
+
+    def heads(self) -> Heads:
+        """Return the newest revisions as `alembic_version` would hold them, sorted. Read-only."""
+        scripts = self._scripts()
+        branches: dict[tuple[str, ...], list[str]] = {}
+        for head in scripts.get_heads():
+            script = scripts.get_revision(head)
+            branches.setdefault(tuple(sorted(script.branch_labels)), []).append(head)
+        for labels, heads in branches.items():
+            if len(heads) > 1:
+                raise RevisionError(
+                    f"two heads on the branch {', '.join(labels) or 'without a label'}: {' and '.join(sorted(heads))}",
+                    hint="Set down_revision of one of them to the other.",
+                )
+        return self._effective(scripts, scripts.get_heads())
+
+    def revisions(self) -> list[Revision]:
+        """List every revision, oldest first. Read-only."""
+        return [_record(script) for script in self._ordered(self._scripts())]
+
+    def pending(self, state: Heads) -> list[Revision]:
+        """List what an upgrade from `state` would apply, oldest first. Read-only."""
+        scripts = self._scripts()
+        applied = self._applied(scripts, state)
+        return [_record(script) for script in self._ordered(scripts) if script.revision not in applied]
+
+    def applied(self, state: Heads) -> list[Revision]:
+        """List what has been applied in `state`, oldest first. Read-only."""
+        scripts = self._scripts()
+        applied = self._applied(scripts, state)
+        return [_record(script) for script in self._ordered(scripts) if script.revision in applied]
+
+    def upgrade_plan(self, before: Heads) -> Plan:
+        """Return the plan from `before` to the heads."""
+        self.heads()
+        key = ("upgrade", before, None)
+        if key not in self._plans:
+            self._applied(self._scripts(), before)
+            steps = self._render("upgrade", before, "heads") if self.pending(before) else []
+            self._plans[key] = Plan(before, tuple(steps))
+        return self._plans[key]
+
+    def downgrade_plan(self, before: Heads, undo: Sequence[str]) -> Plan:
+        """Return the plan that undoes the revisions `undo`, which must be the last ones applied; newest first."""
+        key = ("downgrade", before, tuple(undo))
+        if key not in self._plans:
+            scripts = self._scripts()
+            steps: list[Step] = []
+            for revision in undo:
+                state = steps[-1].after if steps else before
+                steps += self._render("downgrade", state, _below(scripts.get_revision(revision)))
+            self._plans[key] = Plan(before, tuple(steps))
+        return self._plans[key]
+
+    def rebuild_plan(self, before: Heads) -> Plan:
+        """Return the plan that rolls everything back and migrates again."""
+        down = self.downgrade_plan(before, [revision.id for revision in reversed(self.applied(before))])
+        return Plan(before, (*down.steps, *self.upgrade_plan(down.after).steps))
+
+    def new_revision(self, name: str, *, connection: sa.Connection | None = None) -> Revision:
+        """Write a new revision file; with a `connection`, filled from the difference between it and the models."""
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                f"{name[:80]!r} is not a name for a migration",
+                hint="Use up to 80 letters, digits, spaces, - and _: add_meter_phase",
+            )
+        self.heads()
+        slug = re.sub(r"\W+", "_", name).lower()
+        if any(Path(revision.path).stem.endswith(f"_{slug}") for revision in self.revisions()):
+            raise AlreadyExists(f"there is a migration named {slug} already", hint="Choose another name.")
+        with alembic_border("the new revision"):
+            made = alembic.command.revision(
+                self._config(connection=connection),
+                message=name,
+                autogenerate=connection is not None,
+                **self._place(self._scripts()),
+            )
+        self._loaded = None
+        self._plans.clear()
+        if not isinstance(made, Script):
+            raise RevisionError("alembic made no revision file")
+        return _record(made)
+
+    def _place(self, scripts: ScriptDirectory) -> dict[str, Any]:
+        if not self._write_to_own or self._own is None:
+            shipped = [h for h in scripts.get_heads() if OWN_BRANCH not in scripts.get_revision(h).branch_labels]
+            return {"head": shipped[0] if shipped else "base", "version_path": str(self._folder / "versions")}
+        self._own.mkdir(parents=True, exist_ok=True)
+        if any(OWN_BRANCH in script.branch_labels for script in self._ordered(scripts)):
+            return {"head": f"{OWN_BRANCH}@head", "version_path": str(self._own)}
+        # The first of a branch stands on what is shipped today, so that it never runs before it.
+        return {
+            "head": "base",
+            "branch_label": OWN_BRANCH,
+            "depends_on": list(scripts.get_heads()),
+            "version_path": str(self._own),
+        }
+
+    def _config(self, **attributes: Any) -> Config:
+        config = Config(stdout=io.StringIO())
+        # ConfigParser reads % as the start of an interpolation, in paths too.
+        config.set_main_option("script_location", str(self._folder).replace("%", "%%"))
+        config.set_main_option("file_template", _FILE_NAME.replace("%", "%%"))
+        config.set_main_option("path_separator", "newline")
+        places = [self._folder / "versions"]
+        # A checkout writes to the tree itself, yet an installation's own folder is read wherever it exists.
+        if self._own is not None and (self._own.is_dir() or self._write_to_own):
+            places.append(self._own)
+        config.set_main_option("version_locations", "\n".join(str(place).replace("%", "%%") for place in places))
+        config.attributes.update(attributes)
+        return config
+
+    def _scripts(self) -> ScriptDirectory:
+        with LOCK:
+            if self._loaded is None:
+                with alembic_border("the migration tree"):
+                    loaded = ScriptDirectory.from_config(self._config())
+                    loaded.get_heads()  # reads the files, which is where a broken one shows
+                self._loaded = loaded
+            return self._loaded
+
+    def _ordered(self, scripts: ScriptDirectory) -> list[Script]:
+        """All revisions, each after everything that it builds on; equal ones by file name."""
+        waiting = {script.revision: script for script in scripts.walk_revisions()}
+        ordered: list[Script] = []
+        placed: set[str] = set()
+        for script in sorted(waiting.values(), key=lambda script: (Path(script.path).name, script.revision)):
+            stack = [script]
+            while stack:
+                missing = [waiting[down] for down in _downs(stack[-1]) if down not in placed]
+                if missing:
+                    stack.extend(missing)
+                    continue
+                done = stack.pop()
+                if done.revision not in placed:
+                    placed.add(done.revision)
+                    ordered.append(done)
+        return ordered
+
+    def _applied(self, scripts: ScriptDirectory, state: Heads) -> set[str]:
+        known = {script.revision: script for script in scripts.walk_revisions()}
+        unknown = [head for head in state if head not in known]
+        if unknown:
+            raise UnknownState(
+                f"the database is at revision {', '.join(unknown)}, which this code does not know",
+                hint="It was migrated by newer code: update mpm-ops, or set MPM_OPS_TENANT_MIGRATIONS to the folder "
+                "that holds the revision.",
+            )
+        applied: set[str] = set()
+        stack = list(state)
+        while stack:
+            revision = stack.pop()
+            if revision not in applied:
+                applied.add(revision)
+                stack.extend(_downs(known[revision]))
+        return applied
+
+    def _effective(self, scripts: ScriptDirectory, heads: Iterable[str]) -> Heads:
+        """Leave out heads that another head depends on: Alembic keeps no row for them (design D2)."""
+        covered: set[str] = set()
+        for head in heads:
+            covered |= self._applied(scripts, (head,)) - {head}
+        return tuple(sorted(set(heads) - covered))
+
+    def _render(self, direction: Literal["upgrade", "downgrade"], before: Heads, target: str) -> list[Step]:
+        scripts = self._scripts()
+        collector = Collector(scripts, direction)
+
+        def steps(_rev: object, _context: object) -> Any:
+            # What alembic.command.upgrade and downgrade do; there is no public name for it.
+            if direction == "upgrade":
+                return scripts._upgrade_revs(target, before)  # type: ignore[arg-type]
+            return scripts._downgrade_revs(target, before)  # type: ignore[arg-type]
+
+        config = self._config(output_buffer=collector, on_step=collector.cut)
+        environment = EnvironmentContext(
+            config, scripts, fn=steps, as_sql=True, starting_rev=list(before) or None, destination_rev=target
+        )
+        with alembic_border(f"the {direction} from {', '.join(before) or 'base'}"), environment:
+            scripts.run_env()
+        return collector.finished()
+
+
+def _record(script: Script) -> Revision:
+    return Revision(
+        id=script.revision,
+        message=script.doc or "",
+        down=_downs(script),
+        branch=", ".join(sorted(script.branch_labels)),
+        path=script.path,
+    )
+
+
+def _downs(script: Script) -> Heads:
+    """What a revision builds on: the one before it and those it depends on."""
+    downs = script.down_revision or ()
+    return (*((downs,) if isinstance(downs, str) else downs), *script._resolved_dependencies)
+
+
+def _below(script: Script) -> str:
+    """The downgrade target that undoes just this revision, of all that are applied."""
+    label = next(iter(sorted(script.branch_labels)), "")
+    down = script.down_revision or "base"
+    if not isinstance(down, str):
+        raise RevisionError(f"revision {script.revision} merges branches and cannot be undone by itself")
+    return f"{label}@{down}" if label else down
