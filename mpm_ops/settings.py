@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     prefix: str = Field(default="mpm_", description="Begins every database and role name of this installation.")
     central_database: str = Field(default="micro_power_manager", description="Name of the central database.")
     workers: int = Field(default=8, ge=1, le=512, description="Company databases worked on at the same time.")
+    bcrypt_rounds: int = Field(default=12, ge=4, le=20, description="Cost of hashing a password, as a power of two.")
     migrations: Path | None = Field(
         default=None,
         description="A folder with more revisions of the central database (default: HOME/migrations).",

@@ -1,0 +1,179 @@
+"""Companies, their databases, whose e-mail belongs where, and the installable plugins: reading and writing the rows.
+
+Every function takes a connection to the central database; the caller decides about transactions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import class_row
+
+from mpm_ops.errors import AlreadyExists, UnknownCompany, UnknownPlugin
+from mpm_ops.records import Company, CompanyStatus, Plugin
+
+_COMPANY = """
+    SELECT c.id, c.name::text AS name, c.email::text AS email, coalesce(d.database_name, '') AS database,
+           c.status, c.created_at
+    FROM companies c LEFT JOIN company_databases d ON d.company_id = c.id
+"""
+
+
+def _company(**row: Any) -> Company:
+    return Company(**{**row, "status": CompanyStatus(row["status"])})
+
+
+def companies(connection: psycopg.Connection, *, status: CompanyStatus | None = CompanyStatus.ACTIVE) -> list[Company]:
+    """List the companies by id; those that are not active are hidden unless asked for. Read-only."""
+    with connection.cursor(row_factory=_rows) as cursor:
+        query = _COMPANY + "WHERE c.status = %(status)s OR %(status)s IS NULL ORDER BY c.id"
+        return cursor.execute(query, {"status": status}).fetchall()
+
+
+def _rows(cursor: psycopg.Cursor[Any]) -> Any:
+    names = [column.name for column in cursor.description or ()]
+    return lambda values: _company(**dict(zip(names, values, strict=True)))
+
+
+def find(connection: psycopg.Connection, term: int | str) -> Company:
+    """Return the active company with this id, name, e-mail address or user's e-mail address. Read-only.
+
+    Raises UnknownCompany with the nearest names as a hint.
+    """
+    text = str(term).strip()
+    known = companies(connection)
+    if text.isascii() and text.isdigit():
+        matches = [company for company in known if company.id == int(text)]
+    else:
+        matches = [c for c in known if text.casefold() in (c.name.casefold(), c.email.casefold(), c.database)]
+    if not matches and "@" in text and (owner := company_of_user(connection, text)):
+        matches = [owner]
+    if not matches:
+        raise UnknownCompany(f"there is no company {shortened(text)!r}", hint=_near_misses(text, known))
+    return matches[0]
+
+
+def _near_misses(text: str, known: Collection[Company]) -> str:
+    by_fold = {name.casefold(): company for company in known for name in (company.name, company.email)}
+    close = difflib.get_close_matches(text.casefold(), by_fold, n=3, cutoff=0.5)
+    close += [fold for fold in by_fold if len(text) > 2 and text.casefold() in fold and fold not in close][:3]
+    if close:
+        found = dict.fromkeys(f"{by_fold[fold].name} (id {by_fold[fold].id})" for fold in close)
+        return f"Did you mean {', '.join(list(found)[:3])}?"
+    return "`mpm-ops companies` lists them." if known else "No company is registered yet: `mpm-ops register`."
+
+
+def shortened(text: str, width: int = 60) -> str:
+    """Cut a long text for a message."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def company_of_user(connection: psycopg.Connection, email: str) -> Company | None:
+    """Return the active company that a user's e-mail address belongs to. Read-only."""
+    if "\0" in email:
+        return None  # PostgreSQL's text cannot hold it, so nobody has it
+    with connection.cursor(row_factory=_rows) as cursor:
+        query = (
+            _COMPANY
+            + "JOIN database_proxies p ON p.fk_company_id = c.id WHERE p.email = %s::citext AND c.status = 'active'"
+        )
+        return cursor.execute(query, [email]).fetchone()
+
+
+def refuse_duplicates(connection: psycopg.Connection, *, name: str, email: str, user_email: str) -> None:
+    """Raise AlreadyExists when the company or the user's e-mail address is registered. Read-only."""
+    row = connection.execute(
+        """
+        SELECT EXISTS (SELECT FROM companies WHERE name = %(name)s::citext),
+               EXISTS (SELECT FROM companies WHERE email = %(email)s::citext),
+               EXISTS (SELECT FROM database_proxies WHERE email = %(user_email)s::citext)
+        """,
+        {"name": name, "email": email, "user_email": user_email},
+    ).fetchone()
+    for taken, what in zip(
+        row or (), (f"company {shortened(name)!r}", f"e-mail {email}", f"e-mail {user_email}"), strict=True
+    ):
+        if taken:
+            raise AlreadyExists(f"{what} is registered already", hint="`mpm-ops companies` lists what there is.")
+
+
+def next_id(connection: psycopg.Connection) -> int:
+    """Take the next company id; one that was taken is never given again, whatever becomes of it."""
+    row = connection.execute("SELECT nextval(pg_get_serial_sequence('companies', 'id'))").fetchone()
+    return int(row[0]) if row else 0
+
+
+def insert(
+    connection: psycopg.Connection,
+    *,
+    company_id: int,
+    name: str,
+    address: str,
+    phone: str,
+    email: str,
+    country_id: int | None,
+) -> None:
+    """Insert a company with status `provisioning`."""
+    try:
+        connection.execute(
+            "INSERT INTO companies (id, name, address, phone, email, country_id) VALUES (%s, %s, %s, %s, %s, %s)",
+            [company_id, name, address, phone, email, country_id],
+        )
+    except errors.UniqueViolation as exc:
+        # Somebody registered it between the check and here.
+        raise AlreadyExists(f"company {shortened(name)!r} is registered already") from exc
+
+
+def insert_database(connection: psycopg.Connection, company_id: int, database: str) -> None:
+    """Record which database belongs to a company."""
+    connection.execute(
+        "INSERT INTO company_databases (company_id, database_name) VALUES (%s, %s)", [company_id, database]
+    )
+
+
+def insert_proxy(connection: psycopg.Connection, company_id: int, email: str) -> None:
+    """Record that a user's e-mail address belongs to a company."""
+    try:
+        connection.execute(
+            """
+            INSERT INTO database_proxies (email, fk_company_id, fk_company_database_id)
+            SELECT %s, company_id, id FROM company_databases WHERE company_id = %s
+            """,
+            [email, company_id],
+        )
+    except errors.UniqueViolation as exc:
+        raise AlreadyExists(f"e-mail {email} is registered already", hint="One e-mail belongs to one company.") from exc
+
+
+def activate(connection: psycopg.Connection, company_id: int) -> None:
+    """Let a company be listed and migrated."""
+    connection.execute("UPDATE companies SET status = 'active', updated_at = now() WHERE id = %s", [company_id])
+
+
+def remove(connection: psycopg.Connection, company_id: int) -> None:
+    """Delete a company's central rows; proxies and database rows go with it. Its id is never used again."""
+    connection.execute("DELETE FROM companies WHERE id = %s", [company_id])
+
+
+def plugins(connection: psycopg.Connection) -> list[Plugin]:
+    """List the installable plugins by id. Read-only."""
+    with connection.cursor(row_factory=class_row(Plugin)) as cursor:
+        return cursor.execute("SELECT id, name, usage_type, description FROM mpm_plugins ORDER BY id").fetchall()
+
+
+def chosen_plugins(connection: psycopg.Connection, ids: Collection[int]) -> list[Plugin]:
+    """Return the plugins with these ids. Raises UnknownPlugin for one that does not exist. Read-only."""
+    if not ids:
+        return []
+    known = {plugin.id: plugin for plugin in plugins(connection)}
+    for plugin_id in ids:
+        if plugin_id not in known:
+            raise UnknownPlugin(
+                f"there is no plugin {plugin_id}",
+                hint=f"Plugins have the ids {min(known)} to {max(known)}: `mpm-ops plugins`.",
+            )
+    return [known[plugin_id] for plugin_id in sorted(set(ids))]

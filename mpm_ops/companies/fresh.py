@@ -1,0 +1,62 @@
+"""migrate-tenant-fresh: a company's database replaced by a new copy of the template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.migrations import Hooks, account
+from mpm_ops.companies.register import grant
+from mpm_ops.companies.template import ensure_template, template_heads
+from mpm_ops.errors import Busy
+from mpm_ops.fleet.policy import Policy
+from mpm_ops.fleet.runner import Change
+from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.records import Company, FleetReport
+from mpm_ops.schema.apply import LOCK
+
+
+def fresh(installation: Installation, companies: Sequence[Company], *, policy: Policy, hooks: Hooks) -> FleetReport:
+    """Give every company a database as a new one has it; all rows are gone, hand-made tables too.
+
+    The new database is made ready beside the old one and swapped in by two renames, both or none, so a failure
+    leaves the old one.
+    """
+    with installation.central() as connection:
+        template = ensure_template(installation, connection)
+    heads = template_heads(installation)
+
+    def work(company: Company) -> Change:
+        _replace(installation, company, template)
+        return Change(after=heads)
+
+    return account(installation, "migrate-tenant-fresh", companies, work, policy=policy, hooks=hooks)
+
+
+def _replace(installation: Installation, company: Company, template: str) -> None:
+    name = company.database
+    server = installation.server
+    with installation.central() as connection:
+        for leftover in (f"{name}_new", f"{name}_old"):  # of a run that was killed
+            databases.drop(connection, leftover)
+        with server.connect(name) as held, locks.try_lock(held, LOCK) as got:
+            if not got:
+                raise Busy(hint="Wait for the other run to end, then run this again.")
+            _prepare(installation, connection, name, template)
+        databases.end_sessions(connection, name)
+        with connection.transaction():
+            databases.rename(connection, name, f"{name}_old")
+            databases.rename(connection, f"{name}_new", name)
+            connection.execute(databases.stamp(name, template_heads(installation)))
+        databases.drop(connection, f"{name}_old")
+
+
+def _prepare(installation: Installation, connection: psycopg.Connection, name: str, template: str) -> None:
+    owner = installation.settings.owner_role
+    new = f"{name}_new"
+    databases.create(connection, new, owner=owner, template=template)
+    databases.close_to_public(connection, new, admit=(roles.app_group(name), roles.read_group(name)))
+    with installation.server.connect(new, role=owner) as tenant, tenant.transaction():
+        grant(tenant, owner=owner, database=name)

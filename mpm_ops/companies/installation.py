@@ -1,0 +1,97 @@
+"""Installation: the settings, the server and the two migration trees that everything about companies works with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from mpm_ops.errors import QueryError, ServerUnavailable
+from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.postgres.chosen import chosen_server
+from mpm_ops.postgres.server import Server
+from mpm_ops.schema.apply import apply, read_heads
+from mpm_ops.settings import Settings
+from mpm_ops.shipped import is_checkout, shipped
+
+if TYPE_CHECKING:
+    from mpm_ops.records import Revision
+    from mpm_ops.schema.trees import Tree
+
+#: Undefined table, column, schema: what a central database of an older revision answers.
+_OUTDATED = ("42P01", "42703", "3F000")
+
+
+class Installation:
+    """One installation of mpm_ops on one server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __repr__(self) -> str:
+        return f"Installation({self.settings.central_database!r})"
+
+    @cached_property
+    def server(self) -> Server:
+        """The server, started when it is the embedded one."""
+        return chosen_server(self.settings)
+
+    @cached_property
+    def central_tree(self) -> Tree:
+        """The revisions of the central database."""
+        # The one place that loads Alembic: half a second that most commands do without.
+        from mpm_ops.schema.trees import Tree
+
+        return Tree(shipped("migrations"), own=self.settings.own_migrations, write_to_own=not is_checkout())
+
+    @cached_property
+    def tenant_tree(self) -> Tree:
+        """The revisions of the company databases."""
+        from mpm_ops.schema.trees import Tree
+
+        return Tree(
+            shipped("tenant_migrations"), own=self.settings.own_tenant_migrations, write_to_own=not is_checkout()
+        )
+
+    @contextmanager
+    def central(self) -> Iterator[psycopg.Connection]:
+        """Lend a connection to the central database."""
+        try:
+            with self.server.connect(self.settings.central_database) as connection:
+                yield connection
+        except ServerUnavailable as exc:
+            if "does not exist" in str(exc) and self.settings.central_database in str(exc):
+                exc.hint = "Make the central database first: mpm-ops migrate"
+            raise
+        except QueryError as exc:
+            if exc.sqlstate in _OUTDATED:
+                exc.hint = "The central database is of an older revision: mpm-ops migrate"
+            raise
+
+    def migrate_central(self) -> list[Revision]:
+        """Make the central database and the owner role where missing, migrate to the head; return what was applied."""
+        name = self.settings.central_database
+        tree = self.central_tree
+        tree.heads()
+        with self.server.connect("postgres") as maintenance:
+            roles.ensure_owner(maintenance, self.settings.owner_role)
+            if self.settings.database_url is None:
+                # The embedded server is ours alone, so nobody else's habits break.
+                maintenance.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
+            with locks.lock(maintenance, f"central {name}"):
+                if not databases.exists(maintenance, name):
+                    databases.create(maintenance, name)
+                    databases.close_to_public(maintenance, name)
+        with self.server.connect(name) as connection:
+            before = read_heads(connection)
+        pending = tree.pending(before)
+        apply(self.server, name, tree.upgrade_plan(before), owner=None)
+        return pending
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        if "server" in self.__dict__:
+            self.server.close()

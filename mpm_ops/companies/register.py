@@ -1,0 +1,228 @@
+"""Registering a company: a saga of idempotent steps with a ledger, undone on error, reconciled after a crash (D8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import bcrypt
+import psycopg
+
+from mpm_ops.central import ledger, registry
+from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.registration import Registration
+from mpm_ops.companies.template import ensure_template, template_heads
+from mpm_ops.errors import MpmOpsError, ProvisionError
+from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.records import Company, Plugin
+from mpm_ops.tenant.readable import READABLE
+
+#: What plugins.status says of an installed plugin.
+PLUGIN_ACTIVE = 1
+#: The steps in their order; the ledger holds the names of those that are through.
+STEPS = ("central", "roles", "clone", "grants", "data", "activate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Saga:
+    """What the steps of one registration share."""
+
+    installation: Installation
+    #: To the central database; every server-wide statement runs on it, and it holds the company's lock.
+    connection: psycopg.Connection
+    company_id: int
+    registration: Registration
+    template: str
+    plugins: list[Plugin]
+    password_hash: Future[str]
+
+    @property
+    def database(self) -> str:
+        return self.installation.settings.company_database(self.company_id)
+
+
+def register(
+    installation: Installation, registration: Registration, *, on_step: Callable[[str], None] = lambda _: None
+) -> Company:
+    """Register a company: central rows, roles, database, grants, admin user, settings, plugins.
+
+    `on_step` is called with the name of each step once it is recorded as done. Raises AlreadyExists, UnknownPlugin;
+    ProvisionError when a step failed, after everything has been undone.
+    """
+    with ExitStack() as stack:
+        connection = stack.enter_context(installation.central())
+        registry.refuse_duplicates(
+            connection, name=registration.name, email=registration.email, user_email=registration.admin_email
+        )
+        plugins = registry.chosen_plugins(connection, registration.plugins)
+        template = ensure_template(installation, connection)
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        # bcrypt takes a quarter of a second and releases the GIL: it runs while the database is copied.
+        hashed = pool.submit(_hash, registration, installation.settings.bcrypt_rounds)
+        company_id = registry.next_id(connection)
+        stack.enter_context(locks.lock(connection, lock_key(company_id)))
+        saga = _Saga(
+            installation=installation,
+            connection=connection,
+            company_id=company_id,
+            registration=registration,
+            template=template,
+            plugins=plugins,
+            password_hash=hashed,
+        )
+        _run_steps(saga, on_step)
+        return registry.find(connection, company_id)
+
+
+def lock_key(company_id: int) -> str:
+    """Name the lock of a registration.
+
+    It is held by the session that runs CREATE DATABASE: when the process is killed the server still finishes that
+    statement, and only then does the session end and the lock with it. So whoever gets the lock sees all there is.
+    """
+    return f"register {company_id}"
+
+
+def undo(installation: Installation, connection: psycopg.Connection, company_id: int) -> None:
+    """Remove everything that a registration may have made, in reverse; what is not there is fine."""
+    database = installation.settings.company_database(company_id)
+    databases.drop(connection, database)
+    for role in reversed(roles.names(connection, f"{database}_")):
+        roles.drop(connection, role)
+    with connection.transaction():
+        registry.remove(connection, company_id)
+        ledger.forget_steps(connection, company_id)
+
+
+def finish(connection: psycopg.Connection, company_id: int, emails: list[str]) -> None:
+    """Let a company whose data is in place go live: its users' e-mail addresses lead to it from now on."""
+    with connection.transaction():
+        for email in emails:
+            registry.insert_proxy(connection, company_id, email)
+        registry.activate(connection, company_id)
+        ledger.forget_steps(connection, company_id)
+
+
+def grant(connection: psycopg.Connection, *, owner: str, database: str = "") -> None:
+    """Grant the tables of the database that `connection` goes to, to the two groups of `database` (default: itself).
+
+    Run it as the owner.
+    """
+    name = database or connection.info.dbname
+    app, read = roles.app_group(name), roles.read_group(name)
+    roles.grant_application(connection, owner=owner, app=app, read=read)
+    roles.grant_reading(connection, read, READABLE)
+
+
+def _run_steps(saga: _Saga, on_step: Callable[[str], None]) -> None:
+    actions = dict(zip(STEPS, (_central, _make_roles, _clone, _open_database, _fill, _activate), strict=True))
+    step = ""
+    try:
+        for step, action in actions.items():
+            action(saga)
+            on_step(step)
+    except BaseException as exc:
+        # Ctrl-C as well: nothing half done is left behind.
+        _undo_or_say_so(saga, step)
+        if isinstance(exc, psycopg.Error):
+            raise ProvisionError(
+                f"the registration failed at its step '{step}' and was undone: {exc.diag.message_primary or exc}",
+                company=saga.registration.name,
+            ) from exc
+        if isinstance(exc, MpmOpsError):
+            exc.company = saga.registration.name
+        raise
+
+
+def _undo_or_say_so(saga: _Saga, step: str) -> None:
+    try:
+        undo(saga.installation, saga.connection, saga.company_id)
+    except psycopg.Error as exc:
+        raise ProvisionError(
+            f"the registration failed at its step '{step}' and could not be undone: {exc.diag.message_primary or exc}",
+            hint="When the server answers again: mpm-ops reconcile",
+            company=saga.registration.name,
+        ) from exc
+
+
+def _central(saga: _Saga) -> None:
+    given = saga.registration
+    with saga.connection.transaction():
+        registry.insert(
+            saga.connection,
+            company_id=saga.company_id,
+            name=given.name,
+            address=given.address,
+            phone=given.phone,
+            email=given.email,
+            country_id=given.country_id,
+        )
+        registry.insert_database(saga.connection, saga.company_id, saga.database)
+        ledger.step_done(saga.connection, saga.company_id, "central")
+
+
+def _make_roles(saga: _Saga) -> None:
+    with saga.connection.transaction():
+        for group in (roles.app_group(saga.database), roles.read_group(saga.database)):
+            roles.ensure_group(saga.connection, group)
+        ledger.step_done(saga.connection, saga.company_id, "roles")
+
+
+def _clone(saga: _Saga) -> None:
+    owner = saga.installation.settings.owner_role
+    databases.create(saga.connection, saga.database, owner=owner, template=saga.template)
+    ledger.step_done(saga.connection, saga.company_id, "clone")
+
+
+def _open_database(saga: _Saga) -> None:
+    owner = saga.installation.settings.owner_role
+    with saga.installation.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
+        grant(tenant, owner=owner)
+    with saga.connection.transaction():
+        admit = (roles.app_group(saga.database), roles.read_group(saga.database))
+        databases.close_to_public(saga.connection, saga.database, admit=admit)
+        saga.connection.execute(databases.stamp(saga.database, template_heads(saga.installation)))
+        ledger.step_done(saga.connection, saga.company_id, "grants")
+
+
+def _fill(saga: _Saga) -> None:
+    given = saga.registration
+    owner = saga.installation.settings.owner_role
+    with saga.installation.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
+        tenant.execute(
+            """
+            WITH admin AS (
+                INSERT INTO users (name, company_id, email, password)
+                VALUES (%(name)s, %(company)s, %(email)s, %(hash)s) RETURNING id, name
+            ), ticket_user AS (
+                INSERT INTO ticket_users (user_name, phone, out_source, user_id)
+                SELECT name, %(phone)s, false, id FROM admin
+            )
+            INSERT INTO model_has_roles (role_id, model_type, model_id)
+            SELECT roles.id, 'users', admin.id FROM admin, roles WHERE roles.name = 'owner'
+            """,
+            {
+                "name": given.admin_name,
+                "company": saga.company_id,
+                "email": given.admin_email,
+                "hash": saga.password_hash.result(),
+                "phone": given.phone,
+            },
+        )
+        tenant.execute("UPDATE main_settings SET company_name = %s, usage_type = %s", [given.name, given.usage_type])
+        tail = ["Settings", *(plugin.name for plugin in saga.plugins)]
+        tenant.cursor().executemany("INSERT INTO registration_tail (component) VALUES (%s)", [[name] for name in tail])
+        active = [[plugin.id, PLUGIN_ACTIVE] for plugin in saga.plugins]
+        tenant.cursor().executemany("INSERT INTO plugins (mpm_plugin_id, status) VALUES (%s, %s)", active)
+    ledger.step_done(saga.connection, saga.company_id, "data")
+
+
+def _activate(saga: _Saga) -> None:
+    finish(saga.connection, saga.company_id, [saga.registration.admin_email])
+
+
+def _hash(registration: Registration, rounds: int) -> str:
+    password = registration.admin_password.get_secret_value()
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()

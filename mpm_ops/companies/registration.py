@@ -1,0 +1,81 @@
+"""What a registration asks for, checked before anything is touched."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, SecretStr, ValidationError
+
+from mpm_ops.errors import InvalidInput
+
+UsageType = Literal[
+    "mini-grid", "shs", "e-bike", "mini-grid&shs", "mini-grid&e-bike", "shs&e-bike", "mini-grid&shs&e-bike"
+]
+
+#: bcrypt reads no more than this and would silently ignore the rest.
+_LONGEST_PASSWORD = 72
+
+
+def _one_line(value: Any) -> Any:
+    """Bring a text to one form, so that a name typed in two ways is one name, and refuse what no name holds."""
+    if not isinstance(value, str):
+        return value
+    text = unicodedata.normalize("NFC", value).strip()
+    # Cc: control characters, NUL among them. Cs: halves of surrogate pairs, which are no text. Format characters
+    # (Cf) stay: Persian names and emoji are written with them.
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise ValueError("must not hold control characters or line breaks")
+    return text
+
+
+def _fits_bcrypt(value: SecretStr) -> SecretStr:
+    password = value.get_secret_value()
+    if len(password) < 8:
+        raise ValueError("must have at least 8 characters")
+    if len(password.encode(errors="surrogatepass")) > _LONGEST_PASSWORD:
+        raise ValueError(f"must not be longer than {_LONGEST_PASSWORD} bytes")
+    if "\0" in password or not password.isprintable():
+        raise ValueError("must be made of printable characters")
+    return value
+
+
+def _at_most_255(value: str) -> str:
+    if len(value) > 255:
+        raise ValueError("must not be longer than 255 characters")
+    return value
+
+
+Line = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=255)]
+Email = Annotated[EmailStr, AfterValidator(_at_most_255)]
+
+
+class Registration(BaseModel):
+    """A company to register and its first user, who gets the role `owner`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Line = Field(description="Legal name, in any script.")
+    email: Email = Field(description="The company's own e-mail address.")
+    admin_email: Email = Field(description="E-mail address the first user logs in with.")
+    admin_name: Line = Field(default="Admin", description="Name of the first user.")
+    admin_password: Annotated[SecretStr, AfterValidator(_fits_bcrypt)] = Field(
+        description="Password of the first user, 8 characters to 72 bytes."
+    )
+    address: Line = Field(default="-", description="Postal address.")
+    phone: Line = Field(default="-", description="Telephone number.")
+    country_id: int | None = Field(default=None, ge=1, description="countries.id of the company's databases.")
+    usage_type: UsageType = Field(default="mini-grid&shs&e-bike", description="What the company runs.")
+    plugins: tuple[int, ...] = Field(default=(), description="Ids of the plugins to install.")
+
+
+def checked(values: dict[str, Any]) -> Registration:
+    """Return the registration that `values` describe; the first thing wrong with them is an InvalidInput."""
+    try:
+        return Registration(**values)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        hint = Registration.model_fields[field].description if field in Registration.model_fields else ""
+        raise InvalidInput(f"{field.replace('_', '-')}: {message}", hint=hint or "") from None

@@ -1,0 +1,64 @@
+"""The template database that new companies are copied from (D4): built once per state of the tree, then sealed."""
+
+from __future__ import annotations
+
+import psycopg
+
+from mpm_ops.companies.installation import Installation
+from mpm_ops.postgres import databases, locks
+from mpm_ops.schema.apply import apply
+
+
+def ensure_template(installation: Installation, connection: psycopg.Connection) -> str:
+    """Return the name of the template for the newest revisions; build it when it is missing.
+
+    The name carries the hash of all SQL from base to the heads, so an edited revision makes another template as
+    well as a new one does. `connection` goes to the central database.
+    """
+    plan = installation.tenant_tree.upgrade_plan(())
+    name = f"{_prefix(installation)}{plan.hash}"
+    if databases.exists(connection, name):
+        return name
+    # A half-built one keeps this name and is built anew; only a finished one is renamed.
+    building = f"{_prefix(installation)}building"
+    with locks.lock(connection, building):
+        if databases.exists(connection, name):
+            return name
+        databases.drop(connection, building)
+        owner = installation.settings.owner_role
+        databases.create(connection, building, owner=owner)
+        databases.close_to_public(connection, building)
+        apply(installation.server, building, plan, owner=owner)
+        _vacuum(installation, building)
+        databases.seal_template(connection, building)
+        databases.rename(connection, building, name)
+        sweep_templates(installation, connection, keep=name)
+    return name
+
+
+def sweep_templates(installation: Installation, connection: psycopg.Connection, *, keep: str) -> list[str]:
+    """Drop the templates of other states; return their names. One that is being copied stays for the next time."""
+    swept = []
+    for name in databases.names(connection, _prefix(installation)):
+        if name != keep:
+            try:
+                databases.drop(connection, name)
+            except psycopg.errors.ObjectInUse:
+                continue
+            swept.append(name)
+    return swept
+
+
+def template_heads(installation: Installation) -> tuple[str, ...]:
+    """Return the heads that a database copied from the template has."""
+    return installation.tenant_tree.upgrade_plan(()).after
+
+
+def _prefix(installation: Installation) -> str:
+    return f"{installation.settings.prefix}template_"
+
+
+def _vacuum(installation: Installation, name: str) -> None:
+    """Freeze the rows and gather statistics once, instead of once in every copy."""
+    with installation.server.connect(name, role=installation.settings.owner_role) as connection:
+        connection.execute("VACUUM (FREEZE, ANALYZE)")
