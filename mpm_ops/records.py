@@ -101,6 +101,15 @@ class Outcome:
     #: Seconds, retries included.
     seconds: float = 0.0
 
+    @property
+    def why(self) -> str:
+        """The reason or the failure, in one line."""
+        if self.failure is None:
+            return self.reason
+        revision = f"revision {self.failure.revision}" if self.failure.revision else ""
+        facts = (self.failure.message, self.failure.sqlstate, revision, self.failure.hint)
+        return "; ".join(fact for fact in facts if fact)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FleetReport:
@@ -127,6 +136,27 @@ class FleetReport:
     def ok(self) -> bool:
         """Whether no company failed and none was left untouched."""
         return not self.failed and not self.counts[Status.UNTOUCHED]
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return a row of text per company: what a table shows."""
+        return [
+            {
+                "id": str(outcome.company_id),
+                "company": outcome.company,
+                "outcome": outcome.status.value,
+                "from": ", ".join(outcome.before) or "-",
+                "to": ", ".join(outcome.after) or "-",
+                "seconds": f"{outcome.seconds:.2f}",
+                "what": outcome.why,
+            }
+            for outcome in self.outcomes
+        ]
+
+    @classmethod
+    def joined(cls, reports: Sequence[FleetReport], *, action: str, seconds: float) -> FleetReport:
+        """Return one account of several runs, such as the batches of a flow."""
+        outcomes = [outcome for report in reports for outcome in report.outcomes]
+        return cls(run_id=None, action=action, outcomes=outcomes, seconds=seconds)
 
     def __str__(self) -> str:
         total = len(self.outcomes)

@@ -15,7 +15,7 @@ from mpm_ops.postgres.chosen import chosen_server
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema.apply import apply, read_heads
 from mpm_ops.settings import Settings
-from mpm_ops.shipped import is_checkout, shipped
+from mpm_ops.shipped import shipped
 
 if TYPE_CHECKING:
     from mpm_ops.records import Revision
@@ -45,16 +45,14 @@ class Installation:
         # The one place that loads Alembic: half a second that most commands do without.
         from mpm_ops.schema.trees import Tree
 
-        return Tree(shipped("migrations"), own=self.settings.own_migrations, write_to_own=not is_checkout())
+        return Tree(shipped("migrations"), own=self.settings.own_migrations)
 
     @cached_property
     def tenant_tree(self) -> Tree:
         """The revisions of the company databases."""
         from mpm_ops.schema.trees import Tree
 
-        return Tree(
-            shipped("tenant_migrations"), own=self.settings.own_tenant_migrations, write_to_own=not is_checkout()
-        )
+        return Tree(shipped("tenant_migrations"), own=self.settings.own_tenant_migrations)
 
     @contextmanager
     def central(self) -> Iterator[psycopg.Connection]:

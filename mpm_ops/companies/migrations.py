@@ -169,7 +169,7 @@ def _run(
         return Change(before=found.before, after=found.after)
 
     used = {plan.hash: plan for plan in plans.values() if isinstance(plan, Plan)}
-    summary = [{"hash": h, "from": plan.before, "to": plan.after} for h, plan in used.items()]
+    summary: list[dict[str, object]] = [{"hash": h, "from": plan.before, "to": plan.after} for h, plan in used.items()]
     return account(installation, action, companies, work, policy=policy, hooks=hooks, plans=summary)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 import psycopg
@@ -54,17 +54,14 @@ def drop(connection: psycopg.Connection, name: str) -> None:
 
 
 def create_login(
-    connection: psycopg.Connection, name: str, password: str, *, groups: Iterable[str], until: dt.datetime
+    connection: psycopg.Connection, name: str, password: str, *, until: dt.datetime, connections: int
 ) -> None:
-    """Create a login that inherits what `groups` may do, with a password that stops working at `until`."""
+    """Create a login without any right but those of groups it is put in; its password stops working at `until`."""
+    # The verifier, not the password: a failing statement may end up in the server's log.
     verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
     connection.execute(
-        # The verifier, not the password: a failing statement may end up in the server's log.
-        sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 16 PASSWORD {} VALID UNTIL {} IN ROLE {}").format(
-            sql.Identifier(name),
-            sql.Literal(verifier),
-            sql.Literal(until.isoformat()),
-            sql.SQL(", ").join(map(sql.Identifier, groups)),
+        sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {} VALID UNTIL {}").format(
+            sql.Identifier(name), sql.Literal(connections), sql.Literal(verifier), sql.Literal(until.isoformat())
         )
     )
 

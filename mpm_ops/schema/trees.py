@@ -31,10 +31,9 @@ Heads = tuple[str, ...]
 class Tree:
     """One migration tree: the shipped folder, and an installation's own revisions beside it."""
 
-    def __init__(self, folder: Path, *, own: Path | None = None, write_to_own: bool = False) -> None:
+    def __init__(self, folder: Path, *, own: Path) -> None:
         self._folder = folder
         self._own = own
-        self._write_to_own = write_to_own
         self._loaded: ScriptDirectory | None = None
         self._plans: dict[tuple[str, Heads, object], Plan] = {}
 
@@ -96,14 +95,19 @@ class Tree:
         down = self.downgrade_plan(before, [revision.id for revision in reversed(self.applied(before))])
         return Plan(before, (*down.steps, *self.upgrade_plan(down.after).steps))
 
-    def new_revision(self, name: str, *, connection: sa.Connection | None = None) -> Revision:
-        """Write a new revision file; with a `connection`, filled from the difference between it and the models."""
+    def new_revision(self, name: str, *, own: bool, connection: sa.Connection | None = None) -> Revision:
+        """Write a new revision file into the tree, or into the installation's `own` folder.
+
+        With a `connection` it is filled from the difference between that database and the models.
+        """
         if not _NAME.fullmatch(name):
             raise InvalidInput(
                 f"{name[:80]!r} is not a name for a migration",
                 hint="Use up to 80 letters, digits, spaces, - and _: add_meter_phase",
             )
         self.heads()
+        if own:
+            self._own.mkdir(parents=True, exist_ok=True)
         slug = re.sub(r"\W+", "_", name).lower()
         if any(Path(revision.path).stem.endswith(f"_{slug}") for revision in self.revisions()):
             raise AlreadyExists(f"there is a migration named {slug} already", hint="Choose another name.")
@@ -112,7 +116,7 @@ class Tree:
                 self._config(connection=connection),
                 message=name,
                 autogenerate=connection is not None,
-                **self._place(self._scripts()),
+                **self._place(self._scripts(), own=own),
             )
         self._loaded = None
         self._plans.clear()
@@ -120,11 +124,10 @@ class Tree:
             raise RevisionError("alembic made no revision file")
         return _record(made)
 
-    def _place(self, scripts: ScriptDirectory) -> dict[str, Any]:
-        if not self._write_to_own or self._own is None:
+    def _place(self, scripts: ScriptDirectory, *, own: bool) -> dict[str, Any]:
+        if not own:
             shipped = [h for h in scripts.get_heads() if OWN_BRANCH not in scripts.get_revision(h).branch_labels]
             return {"head": shipped[0] if shipped else "base", "version_path": str(self._folder / "versions")}
-        self._own.mkdir(parents=True, exist_ok=True)
         if any(OWN_BRANCH in script.branch_labels for script in self._ordered(scripts)):
             return {"head": f"{OWN_BRANCH}@head", "version_path": str(self._own)}
         # The first of a branch stands on what is shipped today, so that it never runs before it.
@@ -142,8 +145,7 @@ class Tree:
         config.set_main_option("file_template", _FILE_NAME.replace("%", "%%"))
         config.set_main_option("path_separator", "newline")
         places = [self._folder / "versions"]
-        # A checkout writes to the tree itself, yet an installation's own folder is read wherever it exists.
-        if self._own is not None and (self._own.is_dir() or self._write_to_own):
+        if self._own.is_dir():
             places.append(self._own)
         config.set_main_option("version_locations", "\n".join(str(place).replace("%", "%%") for place in places))
         config.attributes.update(attributes)

@@ -1,0 +1,135 @@
+"""CompanyReader: one company's database, asked through the guard with a login that the server confines to it."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from mpm_ops.analysis import catalog, guard
+from mpm_ops.analysis.access import ShortLogin
+from mpm_ops.analysis.guard import Answer, Limits, Params
+from mpm_ops.errors import QueryError, UsageError
+from mpm_ops.postgres import roles
+from mpm_ops.records import Company
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Truncated(UserWarning):
+    """An answer was cut at a limit."""
+
+
+class CompanyReader:
+    """A company whose data can be read. Get one from `Ops.company`."""
+
+    def __init__(self, company: Company, login: ShortLogin) -> None:
+        #: The company's central row.
+        self.company = company
+        self._login = login
+        self._kept: psycopg.Connection | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.company}, read-only>"
+
+    @property
+    def id(self) -> int:
+        """The company's id."""
+        return self.company.id
+
+    @property
+    def name(self) -> str:
+        """The company's legal name."""
+        return self.company.name
+
+    def read_sql(self, sql: str, *, params: Params = None, max_rows: int | None = 10_000) -> pd.DataFrame:
+        """Ask one question and return the rows as a DataFrame of Arrow-backed columns.
+
+        `params` are bound on the server: `%(name)s` with a mapping, `%s` with a sequence. With more than `max_rows`
+        rows (None lifts the cap) the frame is cut, `df.attrs["truncated"]` is true and a warning says so.
+
+        Raises NotReadOnly for anything but one SELECT, VALUES, TABLE or WITH; QueryError for what the server refuses.
+        """
+        answer = self.ask(sql, params=params, limits=Limits(rows=_checked(max_rows)))
+        if answer.truncated:
+            warnings.warn(
+                f"{self.name}: the answer was cut after {len(answer.rows)} rows; max_rows=None lifts the cap",
+                Truncated,
+                stacklevel=2,
+            )
+        # The one place that loads pandas: most commands do without.
+        from mpm_ops.analysis import frames
+
+        return frames.frame(answer)
+
+    def tables(self) -> pd.DataFrame:
+        """List the tables that may be read: columns `table`, `estimated_rows`."""
+        return self.read_sql(catalog.TABLES, max_rows=None)
+
+    def columns(self, table: str) -> pd.DataFrame:
+        """List the columns of a table that may be read: `column`, `type`, `nullable`. Raises UsageError."""
+        found = self.read_sql(catalog.COLUMNS, params={"table": table}, max_rows=None)
+        if found.empty:
+            known = {str(row[0]) for row in self.ask(catalog.NAMES, limits=Limits(rows=None)).rows}
+            raise UsageError(
+                f"there is no table {table[:60]!r} that may be read",
+                hint=catalog.near_misses(table, known) or "company.tables() lists them.",
+                company=self.name,
+            )
+        return found
+
+    def ask(self, sql: str, *, params: Params = None, limits: Limits | None = None) -> Answer:
+        """Ask one question and return the bare rows; what `read_sql` is made of."""
+        try:
+            with self._connection() as connection:
+                return guard.ask(connection, sql, params, limits=limits)
+        except QueryError as exc:
+            exc.company = self.name
+            exc.hint = self._suggestion(exc) or exc.hint
+            raise
+
+    def close(self) -> None:
+        """Close the connection that is kept for the next question."""
+        with self._lock:
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection]:
+        """Lend the kept connection, or another one while that is in use; keep one for the next question."""
+        with self._lock:
+            connection, self._kept = self._kept, None
+        if connection is None or connection.closed:
+            self._login.admit(roles.read_group(self.company.database))
+            connection = self._login.server.open(self.company.database, application="mpm_ops/read")
+        try:
+            yield connection
+        finally:
+            usable = not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+            with self._lock:
+                if usable and self._kept is None:
+                    self._kept, connection = connection, None
+            if connection is not None:
+                connection.close()
+
+    def _suggestion(self, error: QueryError) -> str:
+        wanted = catalog.misspelt(error)
+        if not wanted:
+            return ""
+        with self._connection() as connection:
+            rows = guard.ask(connection, catalog.NAMES, limits=Limits(rows=None)).rows
+        column = error.sqlstate == psycopg.errors.UndefinedColumn.sqlstate
+        return catalog.near_misses(wanted, {str(name) for table, name in rows} if column else {str(t) for t, _ in rows})
+
+
+def _checked(max_rows: int | None) -> int | None:
+    if max_rows is not None and max_rows < 0:
+        raise UsageError(f"max_rows is {max_rows}", hint="Give a number of rows, or None for no cap.")
+    return max_rows

@@ -1,0 +1,207 @@
+"""The commands of MPM for migrations, with MPM's names: of the central database, and of one company's or all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+import mpm_ops
+from mpm_ops.cli.options import AsJson, Autogenerate, Force, MigrationName, OneOrAll, Own, Workers
+from mpm_ops.cli.output import consent, data, print_json, print_report, print_table, progress, talk
+from mpm_ops.shipped import is_checkout
+
+#: Only a checkout's trees are there to be written to.
+_OWN = not is_checkout()
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("make-migration")(make_migration)
+    app.command("make-migration-tenant")(make_migration_tenant)
+    app.command("migrate")(migrate)
+    app.command("migrate-tenant")(migrate_tenant)
+    app.command("migrate-tenant-status")(migrate_tenant_status)
+    app.command("migrate-tenant-rollback")(migrate_tenant_rollback)
+    app.command("migrate-tenant-refresh")(migrate_tenant_refresh)
+    app.command("migrate-tenant-fresh")(migrate_tenant_fresh)
+    app.command("migrate-tenant-reset")(migrate_tenant_reset)
+
+
+def make_migration(name: MigrationName, autogenerate: Autogenerate = False, own: Own = _OWN) -> None:
+    """Make a new migration of the central database.
+
+    Example: mpm-ops make-migration add_company_website
+    """
+    with mpm_ops.connect() as ops:
+        typer.echo(ops.make_migration(name, autogenerate=autogenerate, own=own).path)
+
+
+def make_migration_tenant(
+    name: MigrationName, autogenerate: Autogenerate = False, own: Own = not is_checkout()
+) -> None:
+    """Make a new migration of the company databases.
+
+    Example: mpm-ops make-migration-tenant add_meter_phase
+    """
+    with mpm_ops.connect() as ops:
+        typer.echo(ops.make_migration_tenant(name, autogenerate=autogenerate, own=own).path)
+
+
+def migrate(force: Force = False) -> None:
+    """Make the central database where it is missing, and migrate it.
+
+    Example: mpm-ops migrate
+    """
+    with mpm_ops.connect() as ops:
+        _in_production(ops, "Migrate the central database?", force=force)
+        applied = ops.migrate()
+    for revision in applied:
+        typer.echo(f"{revision.id} {revision.message}")
+    talk.print("The central database is up to date." if not applied else f"{len(applied)} revisions applied.")
+
+
+def migrate_tenant(
+    company: OneOrAll = None,
+    force: Force = False,
+    workers: Workers = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every alembic_version; trust no stamp.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Migrate one company database, or all of them.
+
+    Example: mpm-ops migrate-tenant
+    """
+    with mpm_ops.connect() as ops:
+        whose = f"company {company}" if company else "all companies"
+        _in_production(ops, f"Migrate the databases of {whose}?", force=force)
+        with progress("Migrating") as hooks:
+            report = ops.migrate_tenant(_one(company), policy=_policy(ops, workers), hooks=hooks, verify=verify)
+    print_report(report, as_json=as_json)
+
+
+def migrate_tenant_status(
+    company: OneOrAll = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every alembic_version; trust no stamp.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell which revision each company database is at, and what is pending. Exit code 1 when one is behind.
+
+    Example: mpm-ops migrate-tenant-status
+    """
+    with mpm_ops.connect() as ops:
+        states = ops.tenant_states(_one(company), verify=verify)
+        if as_json:
+            print_json(states)
+        else:
+            rows = [{**dataclasses.asdict(state), "pending": len(state.pending)} for state in states]
+            print_table(rows, ["company_id", "company", "database", "heads", "pending", "state"])
+            _print_revisions(ops, states)
+    raise typer.Exit(0 if all(state.state == "current" for state in states) else 1)
+
+
+def migrate_tenant_rollback(
+    company: OneOrAll = None,
+    step: Annotated[
+        int | None, typer.Option("--step", min=1, help="Undo so many revisions; without it, the last run's.")
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Undo what the last run applied to one company or to all, or the last N revisions.
+
+    Example: mpm-ops migrate-tenant-rollback 1 --step 1
+    """
+    what = f"the last {step} revisions" if step else "the revisions of the last run"
+    _destructive(
+        company,
+        f"Undo {what}, and lose what is stored in the tables and columns that they made,",
+        lambda ops, chosen, hooks: ops.rollback_tenant(chosen, step=step, hooks=hooks),
+        force=force,
+        as_json=as_json,
+    )
+
+
+def migrate_tenant_refresh(company: OneOrAll = None, force: Force = False, as_json: AsJson = False) -> None:
+    """Roll all revisions back and migrate again; every row is lost.
+
+    Example: mpm-ops migrate-tenant-refresh 1
+    """
+    _destructive(
+        company,
+        "Roll back, migrate again and lose every row",
+        lambda ops, chosen, hooks: ops.refresh_tenant(chosen, hooks=hooks),
+        force=force,
+        as_json=as_json,
+    )
+
+
+def migrate_tenant_fresh(company: OneOrAll = None, force: Force = False, as_json: AsJson = False) -> None:
+    """Replace the database by a new one; every row and hand-made table is lost.
+
+    Example: mpm-ops migrate-tenant-fresh 1
+    """
+    _destructive(
+        company,
+        "Replace the database by a new one and lose every row and hand-made table",
+        lambda ops, chosen, hooks: ops.fresh_tenant(chosen, hooks=hooks),
+        force=force,
+        as_json=as_json,
+    )
+
+
+def migrate_tenant_reset(company: OneOrAll = None, force: Force = False, as_json: AsJson = False) -> None:
+    """Roll all revisions back; every table and row is lost.
+
+    Example: mpm-ops migrate-tenant-reset 1
+    """
+    _destructive(
+        company,
+        "Roll everything back and lose every table and row",
+        lambda ops, chosen, hooks: ops.reset_tenant(chosen, hooks=hooks),
+        force=force,
+        as_json=as_json,
+    )
+
+
+def _destructive(
+    company: str | None,
+    what: str,
+    run: Callable[[mpm_ops.Ops, list[int | str] | None, mpm_ops.Hooks], mpm_ops.FleetReport],
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Name what will be lost and whose it is, ask, run, report."""
+    with mpm_ops.connect() as ops:
+        states = ops.tenant_states(_one(company))
+        names = ", ".join(state.company for state in states[:5]) + (" and others" if len(states) > 5 else "")
+        if states:
+            consent(f"{what} of {len(states)} companies: {names}. Go on?", force=force)
+        with progress("Working") as hooks:
+            report = run(ops, _one(company), hooks)
+    print_report(report, as_json=as_json)
+
+
+def _in_production(ops: mpm_ops.Ops, question: str, *, force: bool) -> None:
+    if ops.settings.env == "production":
+        consent(question, force=force)
+
+
+def _policy(ops: mpm_ops.Ops, workers: int | None) -> mpm_ops.Policy:
+    return mpm_ops.Policy(workers=workers or ops.settings.workers)
+
+
+def _one(company: str | None) -> list[int | str] | None:
+    return None if company is None else [company]
+
+
+def _print_revisions(ops: mpm_ops.Ops, states: list[mpm_ops.CompanyState]) -> None:
+    """Under a status of one company: every revision, and whether it ran."""
+    if len(states) == 1:
+        pending = set(states[0].pending)
+        for revision in ops.tenant_revisions():
+            mark = "pending" if revision.id in pending else "ran"
+            data.print(f"{mark:8} {revision.id} {revision.message}", markup=False, highlight=False)

@@ -1,0 +1,90 @@
+"""query: one question to one company or to all."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import mpm_ops
+from mpm_ops.cli.output import print_table, talk
+from mpm_ops.errors import QueryError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("query")(query)
+
+
+def query(
+    company: Annotated[str, typer.Argument(metavar="COMPANY", help="Id, name or e-mail address, or `all`.")],
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="One SELECT, VALUES, TABLE or WITH; `-` reads it from stdin.")
+    ],
+    form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="Rows at most (for each company); 0 is no limit.")
+    ] = 10_000,
+) -> None:
+    """Ask one company, or all of them, one read-only question.
+
+    Example: mpm-ops query 1 "SELECT name, price FROM tariffs"
+    """
+    text = sys.stdin.read() if sql == "-" else sql
+    if form is Format.PARQUET and output is None and sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal", hint="Add --output FILE.")
+    with mpm_ops.connect() as ops, warnings.catch_warnings(record=True) as cut:
+        warnings.simplefilter("always", mpm_ops.Truncated)
+        try:
+            if company == "all":
+                found = ops.read_sql(text, max_rows=limit or None)
+            else:
+                found = ops.company(company).read_sql(text, max_rows=limit or None)
+        except QueryError as exc:
+            _point_at(text, exc.position)
+            raise
+    _print(found, form, output)
+    if cut or found.attrs["truncated"]:
+        talk.print(f"Cut at the limit: {len(found)} rows are shown. --limit 0 shows all.")
+
+
+def _print(found: pd.DataFrame, form: Format, output: Path | None) -> None:
+    target = str(output) if output else sys.stdout
+    if form is Format.CSV:
+        found.to_csv(target, index=False)
+    elif form is Format.JSON:
+        found.to_json(target, orient="records", date_format="iso", force_ascii=False, indent=2)
+        if output is None:
+            typer.echo()
+    elif form is Format.PARQUET:
+        found.to_parquet(output or sys.stdout.buffer, index=False)
+    else:
+        rows = found.astype(object).where(found.notna(), None).to_dict("records")
+        print_table([{str(k): v for k, v in row.items()} for row in rows], [str(name) for name in found.columns])
+
+
+def _point_at(sql: str, position: int | None) -> None:
+    """Show the line of the statement at which the server stumbled, with a caret under the place."""
+    if position is None:
+        return
+    before = sql[: position - 1]
+    start = before.rfind("\n") + 1
+    line = sql[start:].split("\n", 1)[0]
+    talk.print(f"  {line}\n  {' ' * (len(before) - start)}^", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,222 @@
+"""Ops: the facade, one short method per verb. What each does lies in the layer it calls."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mpm_ops.analysis import fanout
+from mpm_ops.analysis.access import ShortLogin
+from mpm_ops.analysis.guard import Limits, Params
+from mpm_ops.analysis.reader import CompanyReader
+from mpm_ops.analysis.session import Session
+from mpm_ops.central import registry
+from mpm_ops.companies import fresh, migrations, new_migration, users
+from mpm_ops.companies import reconcile as reconciling
+from mpm_ops.companies import register as registering
+from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.migrations import Hooks
+from mpm_ops.companies.reconcile import Reconciled
+from mpm_ops.companies.registration import checked
+from mpm_ops.fleet.policy import Policy
+from mpm_ops.records import Company, CompanyState, FleetReport, Plugin, Revision
+from mpm_ops.settings import Settings, load_settings
+from mpm_ops.shipped import is_checkout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Companies by id, name or e-mail address; None is all of them.
+Companies = Sequence[int | str] | None
+
+
+class Ops:
+    """One installation of mpm_ops. Get one from `mpm_ops.connect()`; close it, or use it in a `with` block."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+        self._installation = Installation(self.settings)
+        self._reader: ShortLogin | None = None
+
+    def __repr__(self) -> str:
+        where = "embedded server" if self.settings.database_url is None else str(self._installation.server.address)
+        return f"<Ops {self.settings.central_database} on {where}>"
+
+    # Central database
+
+    def migrate(self) -> list[Revision]:
+        """Make the central database where it is missing and bring it to its head; return what was applied."""
+        return self._installation.migrate_central()
+
+    def list_companies(self) -> list[Company]:
+        """List the active companies by id. Read-only."""
+        with self._installation.central() as connection:
+            return registry.companies(connection)
+
+    def get_company(self, term: int | str) -> Company:
+        """Return the central row of the company with this id, name or e-mail address. Read-only.
+
+        Raises UnknownCompany, with near misses as its hint.
+        """
+        with self._installation.central() as connection:
+            return registry.find(connection, term)
+
+    def list_plugins(self) -> list[Plugin]:
+        """List the plugins that a company may install, by id. Read-only."""
+        with self._installation.central() as connection:
+            return registry.plugins(connection)
+
+    # Companies
+
+    def register(self, *, on_step: Callable[[str], None] = lambda _: None, **values: Any) -> Company:
+        """Register a company with a database of its own and its first user; see `Registration` for the values.
+
+        Raises InvalidInput, AlreadyExists, UnknownPlugin before anything is touched, ProvisionError after undoing.
+        """
+        return registering.register(self._installation, checked(values), on_step=on_step)
+
+    def reconcile(self) -> list[Reconciled]:
+        """Finish or undo registrations that a crash left half done, and drop logins whose time is over."""
+        return reconciling.reconcile(self._installation)
+
+    def login(self, email: str, password: str, *, write: bool = False) -> Session:
+        """Return a session bound to the database of the company that this user belongs to. Raises LoginFailed."""
+        company = users.authenticate(self._installation, email, password)
+        name = f"{company.database}_login"
+        login = ShortLogin(self._installation.server, self.settings.central_database, name=name)
+        return Session(company, login, user=email, write=write)
+
+    # Migrations
+
+    def make_migration(self, name: str, *, autogenerate: bool = False, own: bool = not is_checkout()) -> Revision:
+        """Write a new revision file of the central database: into the tree, or into the installation's own folder."""
+        return new_migration.central(self._installation, name, autogenerate=autogenerate, own=own)
+
+    def make_migration_tenant(
+        self, name: str, *, autogenerate: bool = False, own: bool = not is_checkout()
+    ) -> Revision:
+        """Write a new revision file of the company databases: into the tree, or into the installation's own folder."""
+        return new_migration.tenant(self._installation, name, autogenerate=autogenerate, own=own)
+
+    def migrate_tenant(
+        self,
+        companies: Companies = None,
+        *,
+        policy: Policy | None = None,
+        hooks: Hooks | None = None,
+        verify: bool = False,
+    ) -> FleetReport:
+        """Apply what is pending to all companies, or to those named. `verify` does not trust the stamps."""
+        chosen = migrations.chosen(self._installation, companies)
+        return migrations.migrate(self._installation, chosen, verify=verify, **self._how(policy, hooks))
+
+    def tenant_states(self, companies: Companies = None, *, verify: bool = False) -> list[CompanyState]:
+        """Tell where each company's database is and what is pending. Read-only."""
+        chosen = migrations.chosen(self._installation, companies)
+        return migrations.states(self._installation, chosen, verify=verify)
+
+    def tenant_revisions(self) -> list[Revision]:
+        """List the revisions of the company databases' tree, oldest first. Read-only."""
+        return self._installation.tenant_tree.revisions()
+
+    def rollback_tenant(
+        self,
+        companies: Companies = None,
+        *,
+        step: int | None = None,
+        policy: Policy | None = None,
+        hooks: Hooks | None = None,
+    ) -> FleetReport:
+        """Undo the last `step` revisions, or what the last migrate-tenant run applied to each company."""
+        chosen = migrations.chosen(self._installation, companies)
+        return migrations.rollback(self._installation, chosen, step=step, **self._how(policy, hooks))
+
+    def reset_tenant(
+        self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
+    ) -> FleetReport:
+        """Roll everything back: the databases end without tables and their rows are lost."""
+        chosen = migrations.chosen(self._installation, companies)
+        return migrations.reset(self._installation, chosen, **self._how(policy, hooks))
+
+    def refresh_tenant(
+        self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
+    ) -> FleetReport:
+        """Roll everything back and migrate again: the rows are lost."""
+        chosen = migrations.chosen(self._installation, companies)
+        return migrations.refresh(self._installation, chosen, **self._how(policy, hooks))
+
+    def fresh_tenant(
+        self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
+    ) -> FleetReport:
+        """Replace the databases by new ones: all rows and hand-made tables are lost."""
+        chosen = migrations.chosen(self._installation, companies)
+        return fresh.fresh(self._installation, chosen, **self._how(policy, hooks))
+
+    # Questions
+
+    def company(self, term: int | str) -> CompanyReader:
+        """Return the company with this id, name or e-mail address, ready to be asked. Raises UnknownCompany."""
+        return CompanyReader(self.get_company(term), self._reader_login())
+
+    def read_sql(
+        self,
+        sql: str,
+        *,
+        companies: Companies = None,
+        params: Params = None,
+        max_rows: int | None = 10_000,
+    ) -> pd.DataFrame:
+        """Ask all companies, or those named, the same question; one DataFrame with a first column `company`.
+
+        `max_rows` is the cap for each company. Raises FleetFailed that names those which did not answer.
+        """
+        chosen = migrations.chosen(self._installation, companies)
+        readers = [CompanyReader(company, self._reader_login()) for company in chosen]
+        limits = Limits(rows=max_rows)
+        return fanout.read_sql(readers, sql, params=params, limits=limits, workers=self.settings.workers)
+
+    def close(self) -> None:
+        """Drop the reading login and close all connections."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._installation.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _reader_login(self) -> ShortLogin:
+        """Return the one login that this process reads company data with, made at the first question."""
+        if self._reader is None:
+            person = re.sub(r"[^a-z0-9]", "", getpass.getuser().lower())[:12]
+            self._reader = ShortLogin(
+                self._installation.server,
+                self.settings.central_database,
+                name=f"{self.settings.prefix}reader_{person}",
+                connections=self.settings.workers + 8,
+            )
+        return self._reader
+
+    def _how(self, policy: Policy | None, hooks: Hooks | None) -> dict[str, Any]:
+        return {"policy": policy or Policy(workers=self.settings.workers), "hooks": hooks or Hooks()}
+
+
+def connect(settings: Settings | None = None) -> Ops:
+    """Return the installation that the environment describes; the embedded server is started when it is needed."""
+    return Ops(settings)
+
+
+def login(email: str, password: str, *, write: bool = False) -> Session:
+    """Log a company's user in and return a session on that company's database. Raises LoginFailed.
+
+    An unknown e-mail address and a wrong password look the same and take the same time.
+    """
+    return Ops().login(email, password, write=write)
