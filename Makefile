@@ -1,0 +1,67 @@
+# Needs python3 >= 3.11, make and a package index; everything else is installed into .venv on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+IDENTITY := $(PYTHON_VERSION) $(CURDIR)
+
+# Set by some images: Python would then compile every module anew at each start.
+export PYTHONDONTWRITEBYTECODE :=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+# Prefect gives its temporary server 20 seconds; a cold start on two cores needs more.
+export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
+
+.PHONY: help demo test lint bench venv constraints clean reinstall
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMP) ## a fleet on an embedded server, from nothing to a query over all companies
+	@$(BIN)/mpm-ops demo
+
+test: $(STAMP) ## the whole test suite, on an embedded server
+	$(BIN)/pytest
+
+lint: $(STAMP) ## ruff (rules and layout) and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(STAMP) ## the benchmarks, with the numbers they compare against
+	$(BIN)/python -m tests.benchmarks
+
+venv: $(STAMP) ## only create or refresh .venv
+	@:
+
+constraints: $(STAMP) ## compile constraints.txt anew from pyproject.toml, at the newest versions
+	@sed -n '/^#/p' constraints.txt > .venv/constraints.txt
+	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras --group dev --universal --python-version 3.11 \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links >> .venv/constraints.txt
+	@if grep -nE '://|^-| @ |^mpm-ops' .venv/constraints.txt; then \
+		echo "constraints.txt is unchanged: the lines above name a place, not a version" >&2; exit 1; fi
+	@mv .venv/constraints.txt constraints.txt
+
+clean: ## remove .venv, caches and build results
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp holds the Python version and the folder that .venv was made for: when either differs, or when .venv/bin/python leads
+# nowhere, .venv is made from scratch. It goes first and comes last, so an installation that was interrupted leaves none.
+ifneq ($(shell test -x $(BIN)/python && cat $(STAMP) 2>/dev/null),$(IDENTITY))
+$(STAMP): reinstall
+endif
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "make: Python 3.11 or newer is needed, and $(PYTHON) is $(or $(PYTHON_VERSION),missing); try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into .venv ..."
+	@if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(IDENTITY)" ]; then rm $(STAMP); else $(PYTHON) -m venv --clear .venv; fi
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+		--constraint constraints.txt --build-constraint constraints.txt --editable '.[all]' --group dev
+	@echo "$(IDENTITY)" > $(STAMP)
