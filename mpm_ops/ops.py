@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
 import re
 from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.migrations import Hooks
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
+from mpm_ops.demo.business import generate
+from mpm_ops.demo.load import load
+from mpm_ops.demo.profiles import Profile
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.records import Company, CompanyState, FleetReport, Plugin, Revision
 from mpm_ops.settings import Settings, load_settings
@@ -78,6 +82,15 @@ class Ops:
         """
         return registering.register(self._installation, checked(values), on_step=on_step)
 
+    def fill_demo(self, company: Company, profile: Profile, *, until: dt.date) -> int:
+        """Fill a company with a year of made-up business up to `until`; return the rows written.
+
+        Raises AlreadyExists when it has customers.
+        """
+        role = self.settings.owner_role
+        with self._installation.server.connect(company.database, role=role) as connection:
+            return load(connection, generate(profile, until=until))
+
     def reconcile(self) -> list[Reconciled]:
         """Finish or undo registrations that a crash left half done, and drop logins whose time is over."""
         return reconciling.reconcile(self._installation)
@@ -117,6 +130,10 @@ class Ops:
         """Tell where each company's database is and what is pending. Read-only."""
         chosen = migrations.chosen(self._installation, companies)
         return migrations.states(self._installation, chosen, verify=verify)
+
+    def forget_revisions(self) -> None:
+        """Read the migration files again at the next use: they were edited."""
+        self._installation.forget_trees()
 
     def tenant_revisions(self) -> list[Revision]:
         """List the revisions of the company databases' tree, oldest first. Read-only."""

@@ -40,7 +40,7 @@ def make_migration(name: MigrationName, autogenerate: Autogenerate = False, own:
 
 
 def make_migration_tenant(
-    name: MigrationName, autogenerate: Autogenerate = False, own: Own = not is_checkout()
+    name: MigrationName, autogenerate: Autogenerate = False, own: Own = _OWN
 ) -> None:
     """Make a new migration of the company databases.
 

@@ -76,8 +76,13 @@ def _print(found: pd.DataFrame, form: Format, output: Path | None) -> None:
     elif form is Format.PARQUET:
         found.to_parquet(output or sys.stdout.buffer, index=False)
     else:
-        rows = found.astype(object).where(found.notna(), None).to_dict("records")
-        print_table([{str(k): v for k, v in row.items()} for row in rows], [str(name) for name in found.columns])
+        print_frame(found)
+
+
+def print_frame(found: pd.DataFrame) -> None:
+    """Print a DataFrame as a table; NULL is an empty cell."""
+    rows = found.astype(object).where(found.notna(), None).to_dict("records")
+    print_table([{str(k): v for k, v in row.items()} for row in rows], [str(name) for name in found.columns])
 
 
 def _point_at(sql: str, position: int | None) -> None:

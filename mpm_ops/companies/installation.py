@@ -54,6 +54,11 @@ class Installation:
 
         return Tree(shipped("tenant_migrations"), own=self.settings.own_tenant_migrations)
 
+    def forget_trees(self) -> None:
+        """Read both trees anew at their next use."""
+        self.__dict__.pop("central_tree", None)
+        self.__dict__.pop("tenant_tree", None)
+
     @contextmanager
     def central(self) -> Iterator[psycopg.Connection]:
         """Lend a connection to the central database."""

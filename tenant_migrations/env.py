@@ -1,0 +1,6 @@
+"""The environment of the company databases' migrations."""
+
+from mpm_ops.schema.environment import run_environment
+from mpm_ops.tenant import metadata
+
+run_environment(metadata)
