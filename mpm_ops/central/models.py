@@ -1,0 +1,190 @@
+"""The tables of the central database: MPM's own, with the keys that MPM lacks, and ours in the schema `ops`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.dialects import postgresql
+
+Id = Annotated[int, orm.mapped_column(sa.BigInteger, sa.Identity(always=False), primary_key=True)]
+BigInt = Annotated[int, orm.mapped_column(sa.BigInteger)]
+#: Text that compares without regard to case, as under MySQL's collation.
+CaseFree = Annotated[str, orm.mapped_column(postgresql.CITEXT)]
+#: Text that is empty rather than NULL.
+Note = Annotated[str, orm.mapped_column(sa.Text, server_default="")]
+Texts = Annotated[list[str], orm.mapped_column(postgresql.ARRAY(sa.Text), server_default="{}")]
+Moment = Annotated[dt.datetime, orm.mapped_column(sa.TIMESTAMP(timezone=True), server_default=sa.func.now())]
+
+
+class Base(orm.DeclarativeBase):
+    """A row of the central database."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - the form that SQLAlchemy documents
+        dt.datetime: sa.TIMESTAMP(timezone=True),
+        int: sa.Integer,
+        str: sa.Text,
+    }
+
+
+metadata = Base.metadata
+
+
+class Stamped:
+    """Has the two time stamps of every table of MPM."""
+
+    created_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(server_default=sa.func.now(), sort_order=100)
+    updated_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(server_default=sa.func.now(), sort_order=101)
+
+
+class Company(Stamped, Base):
+    """A company, which is a tenant."""
+
+    __tablename__ = "companies"
+    __table_args__ = (
+        sa.CheckConstraint("char_length(btrim(name::text)) BETWEEN 1 AND 255", name="name"),
+        sa.CheckConstraint("status IN ('provisioning', 'active')", name="status"),
+    )
+
+    id: orm.Mapped[Id]
+    name: orm.Mapped[CaseFree] = orm.mapped_column(unique=True)
+    address: orm.Mapped[str]
+    phone: orm.Mapped[str]
+    # countries lies in the company's own database, so there is no foreign key. MPM's -1 for "none" is NULL here.
+    country_id: orm.Mapped[BigInt | None]
+    email: orm.Mapped[CaseFree] = orm.mapped_column(unique=True)
+    # Ours: a company is hidden from lists and fleet runs until its registration is through (D8).
+    status: orm.Mapped[str] = orm.mapped_column(server_default="provisioning")
+
+
+class CompanyDatabase(Stamped, Base):
+    """Which database holds a company's data: one each."""
+
+    __tablename__ = "company_databases"
+
+    id: orm.Mapped[Id]
+    company_id: orm.Mapped[BigInt] = orm.mapped_column(sa.ForeignKey("companies.id", ondelete="CASCADE"), unique=True)
+    database_name: orm.Mapped[str] = orm.mapped_column(unique=True)
+
+
+class DatabaseProxy(Stamped, Base):
+    """Which company a user's e-mail address belongs to: one e-mail, one company."""
+
+    __tablename__ = "database_proxies"
+
+    id: orm.Mapped[Id]
+    email: orm.Mapped[CaseFree] = orm.mapped_column(unique=True)
+    fk_company_id: orm.Mapped[BigInt] = orm.mapped_column(sa.ForeignKey("companies.id", ondelete="CASCADE"), index=True)
+    fk_company_database_id: orm.Mapped[BigInt] = orm.mapped_column(
+        sa.ForeignKey("company_databases.id", ondelete="CASCADE"), index=True
+    )
+
+
+class MpmPlugin(Stamped, Base):
+    """A plugin that a company may install; the ids are fixed, MPM's code names them."""
+
+    __tablename__ = "mpm_plugins"
+    __table_args__ = (sa.CheckConstraint("usage_type IN ('mini-grid', 'shs', 'e-bike', 'general')", name="usage_type"),)
+
+    id: orm.Mapped[int] = orm.mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    usage_type: orm.Mapped[str] = orm.mapped_column(server_default="general")
+    name: orm.Mapped[str] = orm.mapped_column(unique=True)
+    description: orm.Mapped[str]
+    installation_command: orm.Mapped[str | None]
+    root_class: orm.Mapped[str | None]
+
+
+class UsageType(Stamped, Base):
+    """A kind of business, or several joined by &."""
+
+    __tablename__ = "usage_types"
+
+    id: orm.Mapped[Id]
+    name: orm.Mapped[str]
+    value: orm.Mapped[str] = orm.mapped_column(unique=True)
+
+
+class ApiKey(Stamped, Base):
+    """The hash of a key with which a program speaks for a company."""
+
+    __tablename__ = "api_keys"
+
+    id: orm.Mapped[Id]
+    company_id: orm.Mapped[BigInt] = orm.mapped_column(sa.ForeignKey("companies.id", ondelete="CASCADE"), index=True)
+    name: orm.Mapped[str | None]
+    token_hash: orm.Mapped[str] = orm.mapped_column(unique=True)
+    last_used_at: orm.Mapped[dt.datetime | None]
+    active: orm.Mapped[bool] = orm.mapped_column(server_default=sa.true())
+
+
+class Run(Base):
+    """A fleet run: who did what to which companies, and how."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        sa.CheckConstraint("state IN ('running', 'finished', 'interrupted')", name="state"),
+        {"schema": "ops"},
+    )
+
+    id: orm.Mapped[Id]
+    action: orm.Mapped[str]
+    operator: orm.Mapped[Note]
+    state: orm.Mapped[str] = orm.mapped_column(server_default="running")
+    policy: orm.Mapped[Any] = orm.mapped_column(postgresql.JSONB, server_default="{}")
+    plans: orm.Mapped[Any] = orm.mapped_column(postgresql.JSONB, server_default="[]")
+    started_at: orm.Mapped[Moment]
+    finished_at: orm.Mapped[dt.datetime | None]
+
+
+class RunOutcome(Base):
+    """How one company came out of a run; written as `untouched` before the run touches anything (D7)."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (
+        sa.CheckConstraint("status IN ('done', 'skipped', 'busy', 'failed', 'untouched')", name="status"),
+        {"schema": "ops"},
+    )
+
+    run_id: orm.Mapped[BigInt] = orm.mapped_column(
+        sa.ForeignKey("ops.runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    # No foreign key: the account outlives the company.
+    company_id: orm.Mapped[BigInt] = orm.mapped_column(primary_key=True, autoincrement=False, index=True)
+    company: orm.Mapped[str]
+    status: orm.Mapped[str] = orm.mapped_column(server_default="untouched")
+    before: orm.Mapped[Texts]
+    after: orm.Mapped[Texts]
+    reason: orm.Mapped[Note]
+    kind: orm.Mapped[Note]
+    message: orm.Mapped[Note]
+    sqlstate: orm.Mapped[Note]
+    revision: orm.Mapped[Note]
+    statement: orm.Mapped[Note]
+    hint: orm.Mapped[Note]
+    blocker: orm.Mapped[Note]
+    attempts: orm.Mapped[int] = orm.mapped_column(server_default="0")
+    seconds: orm.Mapped[float] = orm.mapped_column(sa.Double, server_default="0")
+    finished_at: orm.Mapped[dt.datetime | None]
+
+
+class RegistrationStep(Base):
+    """A step of a registration that is through; the rows go when the registration is finished or undone (D8)."""
+
+    __tablename__ = "registration_steps"
+    __table_args__ = ({"schema": "ops"},)
+
+    # No foreign key: while a registration is undone its steps outlive the company's row.
+    company_id: orm.Mapped[BigInt] = orm.mapped_column(primary_key=True, autoincrement=False)
+    step: orm.Mapped[str] = orm.mapped_column(primary_key=True)
+    done_at: orm.Mapped[Moment]
