@@ -39,9 +39,7 @@ def make_migration(name: MigrationName, autogenerate: Autogenerate = False, own:
         typer.echo(ops.make_migration(name, autogenerate=autogenerate, own=own).path)
 
 
-def make_migration_tenant(
-    name: MigrationName, autogenerate: Autogenerate = False, own: Own = _OWN
-) -> None:
+def make_migration_tenant(name: MigrationName, autogenerate: Autogenerate = False, own: Own = _OWN) -> None:
     """Make a new migration of the company databases.
 
     Example: mpm-ops make-migration-tenant add_meter_phase

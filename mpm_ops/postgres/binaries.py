@@ -84,9 +84,7 @@ def _create_account() -> pwd.struct_passwd:
         ) from None
 
 
-def run(
-    command: Sequence[str | Path], account: Account, *, timeout: float = 120
-) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str | Path], account: Account, *, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """Run a command as `account`, in `/`, with an environment of its own; its output is captured."""
     return subprocess.run(  # noqa: S603
         command,

@@ -302,7 +302,7 @@ class EmbeddedServer:
         log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             spawned = subprocess.run(  # noqa: S603
-                ["/bin/sh", "-c", SPAWN, *server],
+                ["/bin/sh", "-c", SPAWN, *map(str, server)],
                 cwd="/",
                 env=binaries.ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
