@@ -85,9 +85,10 @@ def migrate_companies(policy: MigratePolicy | None = None) -> State[FleetReport]
 def main() -> int:
     """Run the flow here and now, and print its report."""
     state = migrate_companies(return_state=True)
-    report = state.data if isinstance(state.data, FleetReport) else None
+    # Prefect wraps what a state carries.
+    report = getattr(state.data, "result", state.data)
     console = Console()
-    if report and report.outcomes:
+    if isinstance(report, FleetReport) and report.outcomes:
         table = Table(*report.rows()[0], title=f"migrate-companies: {state.type.value if state.type else state.name}")
         for row in report.rows():
             table.add_row(*row.values())

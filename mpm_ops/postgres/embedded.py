@@ -337,7 +337,7 @@ def _write_private(path: Path, text: str, owner: int) -> None:
     """Write a file that only `owner` can read, whole or not at all."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         os.fchown(file.fileno(), owner, -1)
         file.write(text)
     new.rename(path)

@@ -70,7 +70,7 @@ def serves(pid: int, data: Path, path: Path) -> bool:
         return listens(path)
     try:
         # A postmaster works in its data directory, however that is spelled. A zombie works nowhere.
-        at_home = os.path.samestat(os.stat(f"/proc/{pid}/cwd"), data.stat())
+        at_home = os.path.samestat(Path(f"/proc/{pid}/cwd").stat(), data.stat())
         return at_home and Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
     except OSError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import re
 from collections.abc import Iterable, Sequence
@@ -139,7 +140,8 @@ class Tree:
         }
 
     def _config(self, **attributes: Any) -> Config:
-        config = Config(stdout=io.StringIO())
+        # Quiet: Alembic would tell on stdout what it writes, and stdout is for data.
+        config = Config(stdout=io.StringIO(), cmd_opts=argparse.Namespace(quiet=True))
         # ConfigParser reads % as the start of an interpolation, in paths too.
         config.set_main_option("script_location", str(self._folder).replace("%", "%%"))
         config.set_main_option("file_template", _FILE_NAME.replace("%", "%%"))

@@ -120,7 +120,8 @@ def test_the_id_of_a_reference_to_one_of_several_tables_is_no_foreign_key() -> N
 def test_no_name_is_longer_than_postgresql_keeps() -> None:
     for table in metadata.tables.values():
         names = [table.name, *table.columns.keys()]
-        names += [str(item.name) for item in (*table.indexes, *table.constraints)]
+        names += [str(index.name) for index in table.indexes]
+        names += [str(constraint.name) for constraint in table.constraints]
         assert max(map(len, names)) <= 63, table.name
 
 
