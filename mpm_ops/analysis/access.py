@@ -6,9 +6,12 @@ import datetime as dt
 import secrets
 import threading
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
+import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from mpm_ops.errors import MpmOpsError
 from mpm_ops.postgres import roles
@@ -16,6 +19,8 @@ from mpm_ops.postgres.server import Server
 
 #: How long the password of a short-lived login works; sweeping drops the login after that.
 LIFETIME = dt.timedelta(hours=12)
+#: Connections kept for the next question, one per company; the oldest goes first.
+_IDLE = 4
 
 
 class ShortLogin:
@@ -37,8 +42,9 @@ class ShortLogin:
         #: The server as this login sees it.
         self.server = server.with_login(self.name, password)
         self._admitted: set[str] = set()
+        self._idle: dict[str, psycopg.Connection] = {}
         self._lock = threading.Lock()
-        self._finalizer = weakref.finalize(self, _drop, server, central, self.name)
+        self._finalizer = weakref.finalize(self, _drop, server, central, self.name, self._idle)
 
     def __repr__(self) -> str:
         return f"ShortLogin({self.name})"
@@ -52,12 +58,37 @@ class ShortLogin:
                     connection.execute(statement)
                 self._admitted.add(group)
 
+    @contextmanager
+    def lend(self, database: str, *, keep: bool = True) -> Iterator[psycopg.Connection]:
+        """Lend a connection to `database` for one question; with `keep` an idle one is kept for the next."""
+        with self._lock:
+            connection = self._idle.pop(database, None)
+        if connection is None or connection.closed:
+            connection = self.server.open(database, application="mpm_ops/read")
+        try:
+            yield connection
+        finally:
+            self._take_back(database, connection, keep=keep)
+
+    def _take_back(self, database: str, connection: psycopg.Connection, *, keep: bool) -> None:
+        surplus = [connection]
+        with self._lock:
+            clean = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
+            if keep and clean and database not in self._idle:
+                self._idle[database] = connection
+                surplus = [self._idle.pop(next(iter(self._idle)))] if len(self._idle) > _IDLE else []
+        for one in surplus:
+            one.close()
+
     def close(self) -> None:
         """Drop the login and end its sessions."""
         self._finalizer()
 
 
-def _drop(server: Server, central: str, name: str) -> None:
+def _drop(server: Server, central: str, name: str, idle: dict[str, psycopg.Connection]) -> None:
+    for connection in idle.values():
+        connection.close()
+    idle.clear()
     # A server that is gone took the sessions with it; the sweep drops the login later.
     with suppress(MpmOpsError), server.connect(central) as connection:
         roles.drop(connection, name)

@@ -25,12 +25,9 @@ def read_sql(
 
     def one(reader: CompanyReader) -> Answer | MpmOpsError:
         try:
-            return reader.ask(sql, params=params, limits=limits)
+            return reader.ask(sql, params=params, limits=limits, keep=False)
         except MpmOpsError as exc:
             return exc
-        finally:
-            # A connection kept per company would use up the server's.
-            reader.close()
 
     with ThreadPoolExecutor(workers, thread_name_prefix="mpm_ops") as pool:
         results = list(pool.map(one, readers))

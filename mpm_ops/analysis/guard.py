@@ -70,8 +70,8 @@ def ask(connection: psycopg.Connection, query: str, params: Params = None, *, li
     Raises NotReadOnly for a write, a command or a second statement, QueryError with its position for all else.
     """
     limits = limits or Limits()
-    if "\0" in query:
-        raise QueryError("the statement holds a NUL character")
+    if "\0" in query or not query.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in query):
+        raise QueryError("the statement holds a character that is no text")
     try:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         try:
@@ -151,12 +151,10 @@ def _is_refusal(exc: psycopg.Error, query: str, position: int | None) -> bool:
     if not isinstance(exc, errors.SyntaxError):
         return False
     # With a first word that is a command's, the grammar stumbles at once; a misspelt SELECT does too.
-    word = query[position - 1 :].split(maxsplit=1)[0] if position else ""
-    return "multiple commands" in str(exc) or bool(
-        word.isalpha()
-        and not query[: (position or 1) - 1].strip()
-        and not difflib.get_close_matches(word.upper(), _QUESTIONS, cutoff=0.7)
-    )
+    word = next(iter(query[position - 1 :].split()), "") if position else ""
+    is_first = position is not None and not query[: position - 1].strip()
+    is_command = word.isalpha() and not difflib.get_close_matches(word.upper(), _QUESTIONS, cutoff=0.7)
+    return "multiple commands" in str(exc) or (is_first and is_command)
 
 
 def _own_position(query: str, params: Params, position: int | None) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,8 +31,6 @@ class CompanyReader:
         #: The company's central row.
         self.company = company
         self._login = login
-        self._kept: psycopg.Connection | None = None
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.company}, read-only>"
@@ -84,40 +81,24 @@ class CompanyReader:
             )
         return found
 
-    def ask(self, sql: str, *, params: Params = None, limits: Limits | None = None) -> Answer:
-        """Ask one question and return the bare rows; what `read_sql` is made of."""
+    def ask(self, sql: str, *, params: Params = None, limits: Limits | None = None, keep: bool = True) -> Answer:
+        """Ask one question and return the bare rows; what `read_sql` is made of.
+
+        Without `keep` the connection is closed afterwards: in a fan-out one per company would use up the server's.
+        """
         try:
-            with self._connection() as connection:
+            with self._connection(keep=keep) as connection:
                 return guard.ask(connection, sql, params, limits=limits)
         except QueryError as exc:
             exc.company = self.name
             exc.hint = self._suggestion(exc) or exc.hint
             raise
 
-    def close(self) -> None:
-        """Close the connection that is kept for the next question."""
-        with self._lock:
-            if self._kept is not None:
-                self._kept.close()
-                self._kept = None
-
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection]:
-        """Lend the kept connection, or another one while that is in use; keep one for the next question."""
-        with self._lock:
-            connection, self._kept = self._kept, None
-        if connection is None or connection.closed:
-            self._login.admit(roles.read_group(self.company.database))
-            connection = self._login.server.open(self.company.database, application="mpm_ops/read")
-        try:
+    def _connection(self, *, keep: bool = True) -> Iterator[psycopg.Connection]:
+        self._login.admit(roles.read_group(self.company.database))
+        with self._login.lend(self.company.database, keep=keep) as connection:
             yield connection
-        finally:
-            usable = not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-            with self._lock:
-                if usable and self._kept is None:
-                    self._kept, connection = connection, None
-            if connection is not None:
-                connection.close()
 
     def _suggestion(self, error: QueryError) -> str:
         wanted = catalog.misspelt(error)

@@ -49,7 +49,6 @@ class Session(CompanyReader):
 
     def close(self) -> None:
         """End the session: close its connections and drop its login."""
-        super().close()
         self._login.server.close()
         self._login.close()
 

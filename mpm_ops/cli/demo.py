@@ -28,11 +28,13 @@ _UPGRADE = """op.add_column("people", sa.Column("preferred_language", sa.Text(),
 _DOWNGRADE = 'op.drop_column("people", "preferred_language")'
 
 REVENUE = """
-SELECT to_char(date_trunc('month', created_at), 'YYYY-MM') AS month, count(*) AS payments, sum(amount)::numeric(20, 2) AS revenue
+SELECT to_char(created_at, 'YYYY-MM') AS month,
+       count(*) AS payments, sum(amount)::numeric(20, 2) AS revenue
 FROM payment_histories GROUP BY 1 ORDER BY 1 DESC LIMIT 6
 """
 VILLAGES = """
-SELECT ci.name AS village, count(DISTINCT d.id) AS devices, sum(t.amount)::numeric(20, 2) AS revenue, max(s.currency) AS currency
+SELECT ci.name AS village, count(DISTINCT d.id) AS devices,
+       sum(t.amount)::numeric(20, 2) AS revenue, max(s.currency) AS currency
 FROM transactions t
 JOIN tokens k ON k.transaction_id = t.id
 JOIN devices d ON d.device_serial = t.message

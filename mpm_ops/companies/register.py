@@ -72,6 +72,7 @@ def register(
             plugins=plugins,
             password_hash=hashed,
         )
+        _refuse_leftovers(saga)
         _run_steps(saga, on_step)
         return registry.find(connection, company_id)
 
@@ -114,6 +115,21 @@ def grant(connection: psycopg.Connection, *, owner: str, database: str = "") -> 
     app, read = roles.app_group(name), roles.read_group(name)
     roles.grant_application(connection, owner=owner, app=app, read=read)
     roles.grant_reading(connection, read, READABLE)
+
+
+def _refuse_leftovers(saga: _Saga) -> None:
+    """Stop before anything is made when the server has a database or a role of that name.
+
+    The id is new, so it is not ours: of a central database that is gone, perhaps. Undoing must never drop it.
+    """
+    taken = [name for name in (saga.database,) if databases.exists(saga.connection, name)]
+    taken += roles.names(saga.connection, f"{saga.database}_")
+    if taken:
+        raise ProvisionError(
+            f"the server already has {', '.join(taken)}, which the central database does not know",
+            hint="Move it away, or set MPM_OPS_PREFIX to another beginning of names.",
+            company=saga.registration.name,
+        )
 
 
 def _run_steps(saga: _Saga, on_step: Callable[[str], None]) -> None:

@@ -77,7 +77,7 @@ class Collector:
         elif text == "COMMIT;":
             self._transactional = False
         elif text and not text.startswith("-- Running "):
-            # An online downgrade to base leaves the empty table behind, an offline one drops it.
+            # A database that was rolled back to base has the table, a new one has not.
             text = text.replace("CREATE TABLE alembic_version", "CREATE TABLE IF NOT EXISTS alembic_version", 1)
             if not self._parts or self._parts[-1][0] != self._transactional:
                 self._parts.append((self._transactional, []))
@@ -105,20 +105,9 @@ class Collector:
         return parts
 
     def finished(self) -> list[Step]:
-        """Return the steps; what came after the last one (dropping `alembic_version`) belongs to it."""
-        rest = self._taken()
-        if rest and self._steps:
-            last = self._steps.pop()
-            joined = tuple(text for part in rest for text in part.statements)
-            end = last.parts[-1]
-            end = Part(transactional=end.transactional, statements=end.statements + joined)
-            self._steps.append(
-                Step(
-                    revision=last.revision,
-                    message=last.message,
-                    direction=last.direction,
-                    after=last.after,
-                    parts=(*last.parts[:-1], end),
-                )
-            )
+        """Return the steps.
+
+        What an older Alembic renders after the last one, dropping `alembic_version` at base, is left out: a plain
+        downgrade keeps the empty table, and the next upgrade expects it.
+        """
         return self._steps

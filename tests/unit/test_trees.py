@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError, UnknownState
+from mpm_ops.schema.plan import Step
 from mpm_ops.schema.trees import Tree
 from mpm_ops.shipped import shipped
 
@@ -47,6 +48,10 @@ def tenant_tree(own: Path) -> Tree:
     return Tree(shipped("tenant_migrations"), own=own)
 
 
+def rendered(own: Path, revision: str) -> Step:
+    return next(step for step in tenant_tree(own).upgrade_plan(()).steps if step.revision == revision)
+
+
 def test_the_shipped_tree_has_one_head_and_begins_with_the_core_branch(tmp_path: Path) -> None:
     tree = tenant_tree(tmp_path)
     assert len(tree.heads()) == 1
@@ -82,7 +87,6 @@ def test_an_own_branch_does_not_stop_the_core_from_growing(tmp_path: Path) -> No
     for name in ("env.py", "script.py.mako"):
         (shipped_later / name).write_text((shipped("tenant_migrations") / name).read_text())
     write(shipped_later / "versions", "c1", None, labels=("core",))
-    tree = Tree(shipped_later, own=own)
     write(own, "o1", None, labels=("own",), depends="c1")
     assert Tree(shipped_later, own=own).heads() == ("o1",)
     write(shipped_later / "versions", "c2", "c1")
@@ -90,7 +94,6 @@ def test_an_own_branch_does_not_stop_the_core_from_growing(tmp_path: Path) -> No
     assert grown.heads() == ("c2", "o1")
     assert grown.upgrade_plan(("o1",)).after == ("c2", "o1")
     assert grown.upgrade_plan(("c1",)).after == ("c2", "o1")
-    assert tree.heads() != grown.heads()
 
 
 def test_two_heads_on_one_branch_are_refused(tmp_path: Path) -> None:
@@ -116,7 +119,7 @@ def test_a_file_that_raises_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_revision_that_reads_rows_is_refused_with_a_hint(tmp_path: Path) -> None:
-    up = "op.get_bind().execute(sa.text('SELECT 1'))"
+    up = "op.get_bind().execute(sa.text('SELECT 1')).scalar()"
     write(tmp_path, "aaa", None, labels=("own",), up=up)
     with pytest.raises(RevisionError) as caught:
         tenant_tree(tmp_path).upgrade_plan(())
@@ -135,8 +138,7 @@ def test_statements_outside_a_transaction_are_parts_of_their_own(tmp_path: Path)
         "        op.execute('CREATE INDEX CONCURRENTLY i ON people (name)')"
     )
     write(tmp_path, "aaa", None, labels=("own",), up=up)
-    tree = tenant_tree(tmp_path)
-    step = tree.upgrade_plan(()).steps[-1]
+    step = rendered(tmp_path, "aaa")
     assert [part.transactional for part in step.parts] == [True, False, True]
     assert "CONCURRENTLY" in step.parts[1].statements[0]
     assert "alembic_version" in step.parts[2].statements[0]
@@ -144,7 +146,7 @@ def test_statements_outside_a_transaction_are_parts_of_their_own(tmp_path: Path)
 
 def test_percent_signs_and_colons_reach_the_server_as_written(tmp_path: Path) -> None:
     write(tmp_path, "aaa", None, labels=("own",), up="op.execute(\"SELECT '100%' LIKE '%0\\\\%'\")")
-    text = tenant_tree(tmp_path).upgrade_plan(()).steps[-1].sql
+    text = rendered(tmp_path, "aaa").sql
     assert "SELECT '100%' LIKE '%0\\%'" in text
 
 
