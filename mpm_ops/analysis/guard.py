@@ -70,7 +70,7 @@ def ask(connection: psycopg.Connection, query: str, params: Params = None, *, li
     Raises NotReadOnly for a write, a command or a second statement, QueryError with its position for all else.
     """
     limits = limits or Limits()
-    if "\0" in query or not query.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in query):
+    if "\0" in query or (not query.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in query)):
         raise QueryError("the statement holds a character that is no text")
     try:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")

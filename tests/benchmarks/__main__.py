@@ -15,11 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mpm_ops import Ops, Settings
-from mpm_ops.companies import register as registering
 from mpm_ops.companies.template import ensure_template
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.embedded import EmbeddedServer
-from mpm_ops.postgres.server import Server
 
 ROUNDS = 20
 

@@ -68,16 +68,15 @@ def test_a_writing_session_does_what_the_application_does_and_no_more(ops: Ops, 
     with ops.login("ada@acme.example.com", PASSWORD, write=True) as session:
         with session.transaction() as connection:
             connection.execute("INSERT INTO connection_groups (name) VALUES ('Shops')")
-        with pytest.raises(ZeroDivisionError), session.transaction() as connection:
-            connection.execute("DELETE FROM connection_groups")
-            _ = 1 / 0
+        with pytest.raises(QueryError, match="division by zero"):
+            change(session, "DELETE FROM connection_groups; SELECT 1 / 0")
         assert session.read_sql("SELECT count(*) FROM connection_groups").iloc[0, 0] == 2
         for statement in (
             "DROP TABLE people",
             "CREATE TABLE x (i int)",
             "UPDATE alembic_version SET version_num = 'x'",
         ):
-            with pytest.raises(QueryError, match="permission denied|must be owner"):
+            with pytest.raises(QueryError, match=r"permission denied|must be owner"):
                 change(session, statement)
 
 

@@ -1,0 +1,230 @@
+"""The commands: data on stdout, talk on stderr, an exit code that tells."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from mpm_ops import Company
+from mpm_ops.cli import app
+from tests.cli.conftest import Run
+
+REGISTER = ("register", "Acme Power", "--email", "info@acme.example.com", "--admin-email", "ada@acme.example.com")
+Register = Callable[..., Company]
+
+
+def commands() -> list[str]:
+    group = typer.main.get_command(app)
+    names = list(group.commands)  # type: ignore[attr-defined]
+    servers = list(group.commands["server"].commands)  # type: ignore[attr-defined]
+    return [name for name in names if name != "server"] + [f"server {name}" for name in servers]
+
+
+def test_the_commands_of_mpm_are_there() -> None:
+    assert set(commands()) == {
+        "companies",
+        "company",
+        "demo",
+        "make-migration",
+        "make-migration-tenant",
+        "migrate",
+        "migrate-tenant",
+        "migrate-tenant-fresh",
+        "migrate-tenant-refresh",
+        "migrate-tenant-reset",
+        "migrate-tenant-rollback",
+        "migrate-tenant-status",
+        "plugins",
+        "query",
+        "reconcile",
+        "register",
+        "server start",
+        "server status",
+        "server stop",
+        "server url",
+    }
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_explains_itself_with_an_example(command: str) -> None:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert "Example:" in shown.output
+
+
+def test_register_list_show_and_ask(run: Run) -> None:
+    made = run(*REGISTER, "--plugin", "21", "--json")
+    assert made.code == 0, made.err
+    assert made.json["name"] == "Acme Power"
+    assert "shown this once" in made.err
+    assert [row["id"] for row in run("companies", "--json").json] == [made.json["id"]]
+    assert "Acme Power" in run("companies").out
+    assert run("company", "acme power", "--json").json == made.json
+    asked = run("query", "1", "SELECT 245 = count(*) AS all_there FROM countries", "--format", "csv")
+    assert (asked.code, asked.out) == (0, "all_there\nTrue\n")
+    assert run("query", "1", "SELECT 1 AS a, NULL AS b", "--format", "json").json == [{"a": 1, "b": None}]
+    assert "a_long_name" in run("query", "all", "SELECT 'é' AS a_long_name").out
+
+
+def test_a_password_comes_in_on_standard_input_and_never_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("planted-canary\n"))
+    made = run(*REGISTER, "--password-stdin")
+    assert made.code == 0
+    assert "planted-canary" not in made.out + made.err
+
+
+def test_parquet_is_what_pandas_reads(run: Run, register: Register, tmp_path: Path) -> None:
+    register()
+    path = tmp_path / "a.parquet"
+    assert run("query", "1", "SELECT 1.50::numeric(4,2) AS a", "--format", "parquet", "-o", str(path)).code == 0
+    assert str(pd.read_parquet(path)["a"].iloc[0]) == "1.50"
+
+
+def test_a_cut_answer_is_told(run: Run, register: Register) -> None:
+    register()
+    shown = run("query", "1", "SELECT generate_series(1, 5) AS n", "--limit", "3", "--format", "csv")
+    assert shown.out.split() == ["n", "1", "2", "3"]
+    assert "--limit 0" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("company", "Acme Powr"), 2, "Did you mean Acme Power (id 1)?"),
+        (("company", "99"), 2, "there is no company '99'"),
+        (("query", "1", "SELECT nme FROM people"), 1, "         ^"),
+        (("query", "1", "SELECT nme FROM people"), 1, "Did you mean name, surname?"),
+        (("query", "1", "DELETE FROM people"), 1, "only a question can be asked here"),
+        (("query", "1", "SELECT 1; SELECT 2"), 1, "multiple commands"),
+        (("query", "1", "SELEC 1"), 1, 'syntax error at or near "SELEC"'),
+        ((*REGISTER, "--plugin", "99"), 2, "registered already"),
+        (("register", "X", "--email", "no", "--admin-email", "a@example.com"), 2, "email: "),
+        (
+            ("register", "X", "--email", "x@example.com", "--admin-email", "y@example.com", "--plugin", "99"),
+            2,
+            "no plugin 99",
+        ),
+        (("register", "x" * 5_000, "--email", "x@example.com", "--admin-email", "y@example.com"), 2, "255"),
+        (("make-migration-tenant", "../x"), 2, "is not a name for a migration"),
+        (("migrate-tenant", "nobody"), 2, "there is no company"),
+        (("migrate-tenant-reset",), 2, "--force"),
+        (("migrate-tenant-fresh", "1"), 2, "lose every row and hand-made table of 1 companies: Acme Power"),
+        (("server", "start"), 2, "Unset it"),
+        (("nonsense",), 2, "No such command"),
+        (("query", "1"), 2, "Missing argument"),
+    ],
+)
+def test_bad_input_gets_one_line_a_hint_and_an_exit_code(
+    run: Run, register: Register, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    register("Acme Power", email="info@acme.example.com", admin_email="ada@acme.example.com")
+    done = run(*arguments)
+    assert done.code == code, done.err
+    assert done.out == ""
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert [row["name"] for row in run("companies", "--json").json] == ["Acme Power"]
+
+
+def test_migrations_are_made_applied_shown_and_undone(run: Run, register: Register) -> None:
+    register()
+    made = run("make-migration-tenant", "add_meter_phase", "--own")
+    assert made.code == 0, made.err
+    path = Path(made.out.strip())
+    assert path.name.endswith("_add_meter_phase.py")
+    path.write_text(path.read_text().replace("pass", 'op.add_column("meters", sa.Column("phase", sa.Text()))', 1))
+    behind = run("migrate-tenant-status", "--json")
+    assert (behind.code, behind.json[0]["state"]) == (1, "behind")
+    assert "pending" in run("migrate-tenant-status", "1").out
+    report = run("migrate-tenant", "--json")
+    assert (report.code, report.json["outcomes"][0]["status"]) == (0, "done")
+    assert run("migrate-tenant-status").code == 0
+    assert run("migrate-tenant-rollback", "--step", "1", "--force").code == 0
+    assert run("migrate-tenant-status").code == 1
+
+
+def test_a_failed_company_is_exit_code_1_with_its_name_and_statement(run: Run, register: Register) -> None:
+    register("Acme Power")
+    path = Path(run("make-migration-tenant", "broken", "--own").out.strip())
+    path.write_text(path.read_text().replace("pass", 'op.execute("SELECT 1 / 0")', 1))
+    done = run("migrate-tenant")
+    assert done.code == 1
+    assert "Acme Power" in done.err
+    assert "division by zero" in done.err
+    assert "22012" in done.out
+
+
+def test_autogenerate_finds_nothing_to_do(run: Run) -> None:
+    made = run("make-migration-tenant", "anything_new", "--own", "--autogenerate")
+    assert made.code == 0, made.err
+    assert Path(made.out.strip()).read_text().count("pass") == 2
+
+
+def test_making_a_migration_needs_no_server(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPM_OPS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/")
+    assert run("make-migration-tenant", "add_meter_phase", "--own").code == 0
+    assert run("make-migration", "add_website", "--own").code == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://nobody:planted@127.0.0.1:1/", "server status"),
+        ("nonsense with planted in it", "MPM_OPS_DATABASE_URL is not a connection string"),
+    ],
+)
+def test_a_server_that_is_down_is_told_without_the_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("MPM_OPS_DATABASE_URL", url)
+    done = run("companies")
+    assert done.code != 0
+    assert said in done.err
+    assert "planted" not in done.out + done.err
+
+
+def test_a_central_database_that_is_missing_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPM_OPS_CENTRAL_DATABASE", "no_such_central")
+    done = run("companies")
+    assert done.code == 1
+    assert "mpm-ops migrate" in done.err
+
+
+def test_a_bad_setting_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPM_OPS_WORKERS", "many")
+    done = run("companies")
+    assert done.code == 2
+    assert "MPM_OPS_WORKERS" in done.err
+
+
+def test_production_asks_before_it_migrates(run: Run, register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    register()
+    monkeypatch.setenv("MPM_OPS_ENV", "production")
+    refused = run("migrate-tenant")
+    assert refused.code == 2
+    assert "Migrate the databases of all companies?" in refused.err
+    assert run("migrate-tenant", "--force").code == 0
+    assert "does not run in production" in run("demo").err
+
+
+def test_a_migration_file_that_does_not_compile_is_named(run: Run, register: Register) -> None:
+    register()
+    path = Path(run("make-migration-tenant", "broken", "--own").out.strip())
+    path.write_text("def upgrade(:\n")
+    done = run("migrate-tenant")
+    assert done.code == 1
+    assert f"{path.name}, line 1" in done.err
+
+
+def test_the_module_is_the_command() -> None:
+    shown = subprocess.run([sys.executable, "-m", "mpm_ops", "--help"], capture_output=True, text=True, check=False)
+    assert shown.returncode == 0
+    assert "migrate-tenant" in shown.stdout

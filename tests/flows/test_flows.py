@@ -1,0 +1,105 @@
+"""The flows against a real Prefect server: what ends Completed, what ends Failed, and what it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.migrate_companies import MigratePolicy, migrate_companies
+from flows.provision_company import NewCompany, provision_company
+from mpm_ops import Company, FleetReport, Ops, Settings
+from mpm_ops.postgres.server import Server
+from tests.integration.test_migrations import own_revision
+from tests.integration.test_register import environment
+
+Register = Callable[..., Company]
+pytestmark = pytest.mark.filterwarnings("default")  # Prefect's own, of which we change nothing
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect() -> Iterator[None]:
+    """One Prefect server for all tests: starting it takes about 20 seconds."""
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def installed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flows read their settings from the environment, as a deployment's do."""
+    for name, value in environment(settings).items():
+        if name.startswith("MPM_OPS_"):
+            monkeypatch.setenv(name, value)
+
+
+def test_all_companies_are_migrated_in_batches_and_reported(ops: Ops, settings: Settings, register: Register) -> None:
+    for number in range(3):
+        register(f"Company {number}")
+    own_revision(settings, "o1", None, "op.execute('CREATE TABLE t (i int)')")
+    ops.forget_revisions()
+    state = migrate_companies(MigratePolicy(batch_size=2), return_state=True)
+    assert state.is_completed()
+    assert state.message is not None
+    assert state.message.startswith("migrate-companies: 3 done of 3 companies")
+    assert {found.state for found in ops.tenant_states()} == {"current"}
+    with get_client(sync_client=True) as client:
+        summary = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["migrate-companies-summary"]))
+        )
+    assert any("3 done of 3" in str(artifact.data) for artifact in summary)
+
+
+def test_one_bad_company_makes_the_run_failed_and_is_counted(
+    ops: Ops, settings: Settings, register: Register, server: Server
+) -> None:
+    companies = [register(f"Company {number}") for number in range(3)]
+    with server.connect(companies[1].database) as tenant:
+        tenant.execute("CREATE TABLE t (i int)")
+    own_revision(settings, "o1", None, "op.execute('CREATE TABLE t (i int)')")
+    ops.forget_revisions()
+    state = migrate_companies(return_state=True)
+    assert state.is_failed()
+    assert state.message == "1/3 companies failed"
+    report = getattr(state.data, "result", state.data)
+    assert isinstance(report, FleetReport)
+    assert [outcome.company for outcome in report.failed] == ["Company 1"]
+    assert [found.state for found in ops.tenant_states()] == ["current", "behind", "current"]
+
+
+def test_a_batch_that_cannot_run_is_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPM_OPS_CENTRAL_DATABASE", "no_such_central")
+    assert not migrate_companies(return_state=True).is_completed()
+
+
+def test_provisioning_twice_makes_one_company(ops: Ops) -> None:
+    company = NewCompany(name="北京电力", email="info@example.com", admin_email="admin@example.com", plugins=[21])
+    for _ in range(2):
+        state = provision_company(company, return_state=True)
+        assert state.is_completed()
+        assert state.message == "company 1 is active in " + ops.get_company(1).database
+    assert [found.name for found in ops.list_companies()] == ["北京电力"]
+
+
+def test_bad_input_fails_the_run_and_makes_nothing(ops: Ops) -> None:
+    company = NewCompany(name="", email="no", admin_email="no")
+    assert provision_company(company, return_state=True).is_failed()
+    assert ops.list_companies() == []
+
+
+def test_the_deployments_name_flows_that_exist() -> None:
+    declared = yaml.safe_load(Path("prefect.yaml").read_text())
+    assert {one["name"] for one in declared["deployments"]} == {"migrate-companies", "provision-company"}
+    for one in declared["deployments"]:
+        path, name = one["entrypoint"].split(":")
+        assert f"def {name}(" in Path(path).read_text()
+    nightly = next(one for one in declared["deployments"] if one["name"] == "migrate-companies")
+    assert nightly["schedules"][0]["cron"]
+    assert nightly["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+    assert "PASSWORD" not in Path("prefect.yaml").read_text().upper()
+    assert os.environ["MPM_OPS_DATABASE_URL"] not in Path("prefect.yaml").read_text()
