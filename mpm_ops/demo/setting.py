@@ -1,29 +1,17 @@
-"""Chapter one of a made-up business: places, and the people who live there with their meters."""
+"""Chapter one of a made-up business: places, tariffs, customers with their meters, agents."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 
 from mpm_ops.demo.book import Book, Ref
-from mpm_ops.demo.tariffs import Offer, Tariff
 
-#: The user that the registration made.
-ADMIN = Ref("users")
-#: How many of a hundred customers are of each kind of the offer, and how many kWh such a one buys at a time.
-_SHARES = (75, 14, 7, 4)
-_APPETITES = (2.5, 9.0, 22.0, 14.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Village:
-    """A village, and where it lies."""
-
-    city_id: int
-    mini_grid_id: int
-    latitude: float
-    longitude: float
+ADMIN = Ref("users", "id", "1")
+_CONNECTION_TYPES = ("Household", "Commercial", "Productive Use", "Institutional")
+_CONNECTION_GROUPS = ("Households", "Businesses")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,92 +25,114 @@ class Customer:
     meter_id: int
     device_id: int
     serial: str
-    tariff: Tariff
+    #: Price of a kWh; and of a month's connection with its id, where the tariff has that.
+    price: Decimal
+    access: tuple[int, Decimal] | None
+    tariff_id: int
     #: kWh that this customer buys at a time, on average.
     appetite: float
 
 
-def write_places(book: Book) -> list[Village]:
-    """Write the cluster, a mini-grid for every two villages, and the villages."""
-    profile, rng = book.profile, book.random
+def write_places(book: Book) -> list[tuple[int, int]]:
+    """Write cluster, mini-grids and villages; return the village and mini-grid ids."""
+    profile = book.profile
     at = book.days_before_start(900)
-    middle = _point(profile.latitude, profile.longitude)
-    cluster = book.add("clusters", at, name=profile.cluster, manager_id=ADMIN, geo_json=middle)
-    country = Ref("countries", "country_code", profile.country_code)
-    villages: list[Village] = []
-    for number, name in enumerate(profile.villages):
-        north, east = profile.latitude + rng.uniform(-0.2, 0.2), profile.longitude + rng.uniform(-0.2, 0.2)
+    cluster = book.add("clusters", at, name=profile.cluster, manager_id=ADMIN, geo_json=_point(book, 0.0))
+    places = []
+    for number, village in enumerate(profile.villages):
         if number % 2 == 0:
-            grid = book.add("mini_grids", at, cluster_id=cluster, name=f"{name} Mini-Grid")
-            locate(book, at, "mini-grid", grid, _point(north, east))
-        city = book.add("cities", at, name=name, country_id=country, mini_grid_id=grid)
-        locate(book, at, "city", city, _point(north, east))
-        villages.append(Village(city_id=city, mini_grid_id=grid, latitude=north, longitude=east))
-    return villages
+            grid = book.add("mini_grids", at, cluster_id=cluster, name=f"{village} Mini-Grid")
+            _locate(book, at, "mini-grid", grid, spread=0.05)
+        country = Ref("countries", "country_code", profile.country_code)
+        city = book.add("cities", at, name=village, country_id=country, mini_grid_id=grid)
+        places.append((city, grid))
+    return places
 
 
-def write_customers(book: Book, villages: list[Village], offer: Offer) -> list[Customer]:
+def write_tariffs(book: Book) -> list[tuple[int, Decimal, tuple[int, Decimal] | None]]:
+    """Write a tariff with an access rate and one without; return id, price and access rate of each."""
+    profile = book.profile
+    at = book.days_before_start(800)
+    common = {"currency": profile.currency, "factor": 1, "minimum_purchase_amount": Decimal(profile.price)}
+    dear = book.add("tariffs", at, name="Pay as you go", price=Decimal(profile.price), **common)
+    cheap_price = Decimal(profile.price) * 3 / 5
+    cheap = book.add("tariffs", at, name="With monthly connection", price=cheap_price, **common)
+    rate = Decimal(profile.access_rate)
+    access = book.add("access_rates", at, tariff_id=cheap, amount=rate, period=30)
+    return [(dear, Decimal(profile.price), None), (cheap, cheap_price, (access, rate))]
+
+
+def write_customers(book: Book, places: list[tuple[int, int]]) -> list[Customer]:
     """Write the customers: two thirds were there before the year began, the others joined during it."""
     profile, rng = book.profile, book.random
+    tariffs = write_tariffs(book)
+    at = book.days_before_start(850)
+    maker = book.add("manufacturers", at, type="meter", name="Calin", website="https://calin.example.com")
+    meter_types = [
+        book.add("meter_types", at, online=False, phase=1, max_current=10),
+        book.add("meter_types", at, online=False, phase=3, max_current=40),
+    ]
+    types = [book.add("connection_types", at, name=name) for name in _CONNECTION_TYPES]
+    groups = [book.add("connection_groups", at, name=name) for name in _CONNECTION_GROUPS]
     customers = []
     for number in range(profile.customers):
         early = number < profile.customers * 2 // 3
         day = rng.randrange(1, 600) * -1 if early else rng.randrange(0, 330)
         since = book.hour(book.start + dt.timedelta(days=day))
-        customers.append(_write_customer(book, since, rng.choice(villages), offer, f"{profile.seed:02d}{number:05d}"))
+        kind = rng.choices(range(4), weights=[75, 14, 7, 4])[0]
+        city, grid = rng.choice(places)
+        tariff, price, access = rng.choices(tariffs, weights=[2, 1])[0]
+        person, phone = write_person(book, since, city, "customer")
+        serial = f"4700{profile.seed:02d}{number:05d}"
+        meter = book.add(
+            "meters",
+            since,
+            serial_number=serial,
+            meter_type_id=meter_types[kind == 2],
+            in_use=True,
+            manufacturer_id=maker,
+            connection_type_id=types[kind],
+            connection_group_id=groups[kind != 0],
+            tariff_id=tariff,
+        )
+        device = book.add(
+            "devices", since, person_id=person, device_type="meter", device_id=meter, device_serial=serial
+        )
+        _locate(book, since, "device", device, spread=0.2)
+        customers.append(
+            Customer(
+                person_id=person,
+                since=since,
+                phone=phone,
+                mini_grid_id=grid,
+                meter_id=meter,
+                device_id=device,
+                serial=serial,
+                price=price,
+                access=access,
+                tariff_id=tariff,
+                appetite=(2.5, 9.0, 22.0, 14.0)[kind] * rng.uniform(0.5, 1.6),
+            )
+        )
     return customers
 
 
-def _write_customer(book: Book, since: dt.datetime, village: Village, offer: Offer, number: str) -> Customer:
-    rng = book.random
-    kind = rng.choices(range(len(offer.kinds)), weights=_SHARES)[0]
-    tariff = rng.choices(offer.tariffs, weights=[2, 1])[0]
-    person, phone = write_person(book, since, village.city_id, "customer")
-    serial = f"4700{number}"
-    meter = book.add(
-        "meters",
-        since,
-        serial_number=serial,
-        meter_type_id=offer.kinds[kind].meter_type_id,
-        in_use=True,
-        manufacturer_id=offer.manufacturer_id,
-        connection_type_id=offer.kinds[kind].connection_type_id,
-        connection_group_id=offer.kinds[kind].connection_group_id,
-        tariff_id=tariff.id,
-    )
-    device = book.add("devices", since, person_id=person, device_type="meter", device_id=meter, device_serial=serial)
-    # Within about a kilometre.
-    near = _point(village.latitude + rng.uniform(-0.01, 0.01), village.longitude + rng.uniform(-0.01, 0.01))
-    locate(book, since, "device", device, near)
-    return Customer(
-        person_id=person,
-        since=since,
-        phone=phone,
-        mini_grid_id=village.mini_grid_id,
-        meter_id=meter,
-        device_id=device,
-        serial=serial,
-        tariff=tariff,
-        appetite=_APPETITES[kind] * rng.uniform(0.5, 1.6),
-    )
-
-
-def write_person(book: Book, at: dt.datetime, city: int, kind: str, *, mini_grid: int | None = None) -> tuple[int, str]:
+def write_person(book: Book, at: dt.datetime, city: int, kind: str) -> tuple[int, str]:
     """Write a person with a primary address; return the id and the telephone number."""
     profile, rng = book.profile, book.random
     female = rng.random() < 0.5
+    born = dt.date(rng.randrange(1950, 2004), rng.randrange(1, 13), rng.randrange(1, 29))
     person = book.add(
         "people",
         at,
         title="Ms" if female else "Mr",
-        name=rng.choice(profile.women if female else profile.men),
+        name=rng.choice(profile.given_names),
         surname=rng.choice(profile.surnames),
-        birth_date=dt.date(rng.randrange(1950, 2004), rng.randrange(1, 13), rng.randrange(1, 29)),
+        birth_date=born,
         gender="female" if female else "male",
         nationality=Ref("countries", "country_code", profile.country_code),
         is_customer=kind == "customer",
         type=kind,
-        mini_grid_id=mini_grid,
     )
     phone = f"{profile.dial}{rng.randrange(10**6, 10**7)}"
     book.add(
@@ -138,11 +148,43 @@ def write_person(book: Book, at: dt.datetime, city: int, kind: str, *, mini_grid
     return person, phone
 
 
-def locate(book: Book, at: dt.datetime, kind: str, owner: int, point: str) -> None:
-    """Write where something is."""
-    book.add("geographical_informations", at, owner_type=kind, owner_id=owner, geo_json=point)
+def write_agents(book: Book, places: list[tuple[int, int]]) -> dict[int, int]:
+    """Write an agent for each mini-grid; return agent ids by mini-grid."""
+    at = book.days_before_start(500)
+    percent = Decimal(5)
+    commission = book.add(
+        "agent_commissions",
+        at,
+        name="Village agent",
+        energy_commission=percent,
+        appliance_commission=percent,
+        risk_balance=Decimal(book.profile.price * 500),
+    )
+    agents: dict[int, int] = {}
+    for city, grid in places:
+        if grid not in agents:
+            person, _ = write_person(book, at, city, "agent")
+            agents[grid] = book.add(
+                "agents",
+                at,
+                person_id=person,
+                mini_grid_id=grid,
+                agent_commission_id=commission,
+                mobile_device_id=f"device-{grid}",
+                email=f"agent-{grid}@{book.profile.email.split('@')[1]}",
+                password="!",  # noqa: S106 - no hash matches it: nobody logs in as a made-up agent
+                balance=Decimal(0),
+                commission_revenue=Decimal(0),
+            )
+    return agents
 
 
-def _point(latitude: float, longitude: float) -> str:
-    """Return a GeoJSON point: longitude first, as the format has it."""
-    return json.dumps({"type": "Point", "coordinates": [round(longitude, 5), round(latitude, 5)]})
+def _locate(book: Book, at: dt.datetime, kind: str, owner: int, *, spread: float) -> None:
+    book.add("geographical_informations", at, owner_type=kind, owner_id=owner, geo_json=_point(book, spread))
+
+
+def _point(book: Book, spread: float) -> str:
+    """Return a GeoJSON point within `spread` degrees of the company's middle: longitude first, as the format has it."""
+    north, east = (book.random.uniform(-spread, spread) for _ in range(2))
+    place = [round(book.profile.longitude + east, 5), round(book.profile.latitude + north, 5)]
+    return json.dumps({"type": "Point", "coordinates": place})
