@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -124,7 +125,7 @@ def register(ops: Ops) -> Callable[..., Company]:
 
     def register(name: str = "Acme Power", **values: object) -> Company:
         tag = secrets.token_hex(4)
-        given = {
+        given: dict[str, Any] = {
             "name": name,
             "email": f"info-{tag}@example.com",
             "admin_email": f"admin-{tag}@example.com",

@@ -19,8 +19,9 @@ class Ref:
     """A row that the database has already, to be looked up when the rows are written."""
 
     table: str
-    column: str
-    value: str
+    #: Looked up by this; without it the first row of the table is meant.
+    column: str = "id"
+    value: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from mpm_ops.demo.book import Business, Ref, Table
-from mpm_ops.errors import AlreadyExists
+from mpm_ops.errors import AlreadyExists, MpmOpsError
 
 
 def load(connection: psycopg.Connection, business: Business) -> int:
@@ -52,11 +52,14 @@ def _resolved(connection: psycopg.Connection, value: Any, known: dict[Ref, int])
     if not isinstance(value, Ref):
         return value
     if value not in known:
-        query = sql.SQL("SELECT min(id) FROM {} WHERE {}::text = %s").format(
+        query = sql.SQL("SELECT min(id) FROM {} WHERE {}::text = %(value)s OR %(value)s IS NULL").format(
             sql.Identifier(value.table), sql.Identifier(value.column)
         )
-        found = connection.execute(query, [value.value]).fetchone()
+        found = connection.execute(query, {"value": value.value}).fetchone()
         if found is None or found[0] is None:
-            raise LookupError(f"{value.table} has no row with {value.column} {value.value!r}")
+            raise MpmOpsError(
+                f"{value.table} has no row with {value.column} {value.value!r}",
+                hint="A company as registration makes it has one.",
+            )
         known[value] = found[0]
     return known[value]

@@ -49,7 +49,9 @@ def _energy(book: Book, customer: Customer) -> Iterator[_Payment]:
         weekend = 1.2 if day.weekday() >= 4 else 1.0
         kwh = customer.appetite * rng.lognormvariate(0, 0.4) * season * weekend * (1 + 0.25 * grown)
         coin = customer.price / 5
-        amount = max(customer.price, (Decimal(kwh) * customer.price / coin).quantize(Decimal(1)) * coin)
+        # Enough for a kWh, whatever else the payment has to cover.
+        least = customer.price + (customer.access[1] if customer.access else 0)
+        amount = max(least, (Decimal(kwh) * customer.price / coin).quantize(Decimal(1)) * coin)
         at = book.hour(day)
         if at <= book.end:
             yield _Payment(at=at, customer=customer, amount=amount.quantize(Decimal("0.01")))

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from mpm_ops.demo.book import Book, Ref
 
-ADMIN = Ref("users", "id", "1")
+#: The first user, made at registration.
+ADMIN = Ref("users")
 _CONNECTION_TYPES = ("Household", "Commercial", "Productive Use", "Institutional")
 _CONNECTION_GROUPS = ("Households", "Businesses")
 
@@ -53,13 +54,16 @@ def write_tariffs(book: Book) -> list[tuple[int, Decimal, tuple[int, Decimal] | 
     """Write a tariff with an access rate and one without; return id, price and access rate of each."""
     profile = book.profile
     at = book.days_before_start(800)
-    common = {"currency": profile.currency, "factor": 1, "minimum_purchase_amount": Decimal(profile.price)}
-    dear = book.add("tariffs", at, name="Pay as you go", price=Decimal(profile.price), **common)
-    cheap_price = Decimal(profile.price) * 3 / 5
-    cheap = book.add("tariffs", at, name="With monthly connection", price=cheap_price, **common)
+    common = {"currency": profile.currency, "factor": 1}
+    dear_price, cheap_price = Decimal(profile.price), Decimal(profile.price) * 3 / 5
+    # Nobody may buy less than a kWh.
+    dear = book.add("tariffs", at, name="Pay as you go", price=dear_price, **common, minimum_purchase_amount=dear_price)
+    cheap = book.add(
+        "tariffs", at, name="With monthly connection", price=cheap_price, **common, minimum_purchase_amount=cheap_price
+    )
     rate = Decimal(profile.access_rate)
     access = book.add("access_rates", at, tariff_id=cheap, amount=rate, period=30)
-    return [(dear, Decimal(profile.price), None), (cheap, cheap_price, (access, rate))]
+    return [(dear, dear_price, None), (cheap, cheap_price, (access, rate))]
 
 
 def write_customers(book: Book, places: list[tuple[int, int]]) -> list[Customer]:

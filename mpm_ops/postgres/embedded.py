@@ -285,7 +285,9 @@ class EmbeddedServer:
     def _discard_reused_pid_file(self) -> None:
         # PostgreSQL itself ignores the file of a dead process, but refuses to start when the pid lives again.
         found = postmaster.read_pid_file(self._data)
-        if found and self._postmaster() is None and not postmaster.listens(self._socket):
+        if found is None or not postmaster.signalable(found.pid):
+            return
+        if self._postmaster() is None and not postmaster.listens(self._socket):
             (self._data / "postmaster.pid").unlink()
 
     def _rotate_log(self) -> int:
@@ -298,7 +300,7 @@ class EmbeddedServer:
 
     def _spawn(self, folder: Path, account: Account) -> int:
         """Start a server that outlives us, in a session of its own where no Ctrl-C reaches it; return its pid."""
-        server = [folder / "postgres", "-D", self._data, "-k", self._sockets, "-p", str(PORT)]
+        server: list[str | Path] = [folder / "postgres", "-D", self._data, "-k", self._sockets, "-p", str(PORT)]
         log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             spawned = subprocess.run(  # noqa: S603
@@ -363,7 +365,7 @@ def _gist(said: str) -> str:
 
 def _quoted(path: Path) -> str:
     text = str(path).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'" if text != str(path) or " " in text else text
+    return f"'{text}'" if text != str(path) or len(text.split()) != 1 else text
 
 
 @contextmanager

@@ -50,11 +50,12 @@ def exists(pid: int) -> bool:
         # The state follows the name, which is in parentheses and may hold anything.
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return not Path("/proc/self").exists() and _signalable(pid)
+        return not Path("/proc/self").exists() and signalable(pid)
     return state not in "ZX"
 
 
-def _signalable(pid: int) -> bool:
+def signalable(pid: int) -> bool:
+    """Tell whether the process id is taken, by a zombie too."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -29,6 +30,16 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def company(number: int) -> dict[str, Any]:
+    """Return what a registration asks for."""
+    return {
+        "name": f"Company {number}",
+        "email": f"{number}@example.com",
+        "admin_email": f"admin-{number}@example.com",
+        "admin_password": "correct horse",
+    }
+
+
 def registration(ops: Ops) -> tuple[str, float, float]:
     """Median of 20: registering a company, against a bare copy of the same template; taken in turns.
 
@@ -41,24 +52,9 @@ def registration(ops: Ops) -> tuple[str, float, float]:
         template = ensure_template(installation, connection)
         for number in range(ROUNDS):
             name = f"{ops.settings.prefix}bare_{number}"
-            bare.append(
-                seconds(
-                    lambda name=name: databases.create(
-                        connection, name, owner=ops.settings.owner_role, template=template
-                    )
-                )
-            )
-            tag = secrets.token_hex(4)
-            ours.append(
-                seconds(
-                    lambda tag=tag: ops.register(
-                        name=f"Company {tag}",
-                        email=f"{tag}@example.com",
-                        admin_email=f"admin-{tag}@example.com",
-                        admin_password="correct horse",
-                    )
-                )
-            )
+            owner = ops.settings.owner_role
+            bare.append(seconds(partial(databases.create, connection, name, owner=owner, template=template)))
+            ours.append(seconds(partial(ops.register, **company(number))))
     return "register a company / CREATE DATABASE TEMPLATE", statistics.median(ours), statistics.median(bare)
 
 

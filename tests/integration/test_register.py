@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import bcrypt
 import psycopg
@@ -24,7 +25,7 @@ from mpm_ops.postgres import databases, roles
 from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "name": "Acme Power",
     "email": "info@acme.example.com",
     "admin_email": "ada@acme.example.com",

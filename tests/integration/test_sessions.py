@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+import bcrypt
 import psycopg
 import pytest
 import sqlalchemy as sa
 
 import mpm_ops
 from mpm_ops import Company, Ops
-from mpm_ops.companies import users
 from mpm_ops.errors import LoginFailed, QueryError, ServerUnavailable, UsageError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
@@ -105,7 +105,7 @@ def test_an_unknown_address_does_the_work_of_a_wrong_password(
 ) -> None:
     """The time is the same because the work is: as many connections, and one hash of the same cost."""
     work: list[object] = []
-    check, connect = users.bcrypt.checkpw, Server.open
+    check, connect = bcrypt.checkpw, Server.open
 
     def counted_check(password: bytes, stored: bytes) -> bool:
         work.append(stored[:7])
@@ -115,7 +115,7 @@ def test_an_unknown_address_does_the_work_of_a_wrong_password(
         work.append("connection")
         return connect(self, database, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(users.bcrypt, "checkpw", counted_check)
+    monkeypatch.setattr(bcrypt, "checkpw", counted_check)
     monkeypatch.setattr(Server, "open", counted_open)
     for email in ("ada@acme.example.com", "nobody@acme.example.com"):
         with pytest.raises(LoginFailed):
