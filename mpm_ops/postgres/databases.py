@@ -68,7 +68,10 @@ def seal_template(connection: psycopg.Connection, name: str) -> None:
 def end_sessions(connection: psycopg.Connection, name: str) -> None:
     """End all sessions in a database and wait until they are gone."""
     connection.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+        """
+        SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+        """,
         [name],
     )
 

@@ -42,7 +42,9 @@ def ensure_group(connection: psycopg.Connection, name: str) -> None:
 def ensure_owner(connection: psycopg.Connection, name: str) -> None:
     """Create the role that owns the company databases, and let the deployer's login act as it."""
     ensure_group(connection, name)
-    member = connection.execute("SELECT pg_has_role(current_user, %s, 'MEMBER')", [name]).fetchone()
+    # Since 16 whoever creates a role administers it, and is a member that may not act as it until it says so.
+    right = "SET" if connection.info.server_version >= 160_000 else "MEMBER"
+    member = connection.execute("SELECT pg_has_role(current_user, %s, %s)", [name, right]).fetchone()
     if not (member and member[0]):
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
 
@@ -64,6 +66,9 @@ def create_login(
             sql.Identifier(name), sql.Literal(connections), sql.Literal(verifier), sql.Literal(until.isoformat())
         )
     )
+    if connection.info.parameter_status("is_superuser") != "on":
+        # Only a member of a role may end its sessions.
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
 
 
 def expired(connection: psycopg.Connection, prefix: str) -> list[str]:

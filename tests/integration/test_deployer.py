@@ -1,0 +1,59 @@
+"""A deployer that is no superuser: CREATEDB and CREATEROLE are enough, as managed servers grant them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from mpm_ops import Ops, Status
+from mpm_ops.postgres import databases, roles
+from mpm_ops.postgres.server import Server
+from tests.conftest import PREFIX, make_settings
+from tests.integration.test_migrations import own_revision
+
+PREFIX_HERE = PREFIX.removesuffix("_") + "d_"
+
+
+@pytest.fixture
+def deployer(server: Server, tmp_path: Path) -> Iterator[Ops]:
+    name, password = f"{PREFIX_HERE}deployer", secrets.token_urlsafe(12)
+    with server.connect("postgres") as connection:
+        connection.execute(
+            sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(
+                sql.Identifier(name), sql.Literal(password)
+            )
+        )
+    dsn = server.with_login(name, password).dsn("postgres")
+    with Ops(make_settings(dsn, tmp_path, central=f"{PREFIX_HERE}central", prefix=PREFIX_HERE)) as ops:
+        ops.migrate()
+        yield ops
+    with server.connect("postgres") as connection:
+        for database in databases.names(connection, PREFIX_HERE):
+            databases.drop(connection, database)
+        for role in sorted(roles.names(connection, PREFIX_HERE), key=lambda role: role == name):
+            roles.drop(connection, role)
+
+
+def test_a_deployer_without_superuser_does_the_whole_job(deployer: Ops) -> None:
+    company = deployer.register(
+        name="Acme Power",
+        email="info@acme.example.com",
+        admin_email="ada@acme.example.com",
+        admin_password="correct horse",
+        plugins=(21,),
+    )
+    own_revision(deployer.settings, "o1", None, "op.execute('CREATE TABLE t (i int)')", "op.execute('DROP TABLE t')")
+    deployer.forget_revisions()
+    assert [outcome.status for outcome in deployer.migrate_tenant().outcomes] == [Status.DONE]
+    assert [outcome.status for outcome in deployer.rollback_tenant().outcomes] == [Status.DONE]
+    assert deployer.company(company.id).read_sql("SELECT count(*) FROM countries").iloc[0, 0] == 245
+    with deployer.login("ada@acme.example.com", "correct horse", write=True) as session:
+        with session.transaction() as connection:
+            connection.execute("INSERT INTO connection_groups (name) VALUES ('Shops')")
+    fresh = deployer.fresh_tenant()
+    assert fresh.ok, fresh.outcomes[0].why
+    assert deployer.reconcile() == []
