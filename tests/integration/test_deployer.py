@@ -51,9 +51,9 @@ def test_a_deployer_without_superuser_does_the_whole_job(deployer: Ops) -> None:
     assert [outcome.status for outcome in deployer.migrate_tenant().outcomes] == [Status.DONE]
     assert [outcome.status for outcome in deployer.rollback_tenant().outcomes] == [Status.DONE]
     assert deployer.company(company.id).read_sql("SELECT count(*) FROM countries").iloc[0, 0] == 245
-    with deployer.login("ada@acme.example.com", "correct horse", write=True) as session:
-        with session.transaction() as connection:
-            connection.execute("INSERT INTO connection_groups (name) VALUES ('Shops')")
+    login = deployer.login("ada@acme.example.com", "correct horse", write=True)
+    with login as session, session.transaction() as connection:
+        connection.execute("INSERT INTO connection_groups (name) VALUES ('Shops')")
     fresh = deployer.fresh_tenant()
     assert fresh.ok, fresh.outcomes[0].why
     assert deployer.reconcile() == []
