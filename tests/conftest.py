@@ -46,7 +46,7 @@ def dsn() -> Iterator[str]:
     if url := os.environ.get("MPM_OPS_TEST_DATABASE_URL"):
         yield url
     elif os.environ.get("MPM_OPS_TEST_SERVER") == "testcontainers":
-        from testcontainers.postgres import PostgresContainer
+        from testcontainers.community.postgres import PostgresContainer
 
         with PostgresContainer("postgres:18", driver=None) as container:
             yield container.get_connection_url()

@@ -153,7 +153,8 @@ class EmbeddedServer:
         found = postmaster.read_pid_file(self._data)
         if found is None or found.status != "ready" or not self._sockets_are_ours():
             return None
-        return found.pid if postmaster.listens(self._socket) else None
+        # The children of a postmaster that was killed hold its socket open for a moment, and answer nobody.
+        return found.pid if postmaster.exists(found.pid) and postmaster.listens(self._socket) else None
 
     def _postmaster(self) -> int | None:
         """Return the pid of our postmaster, whether it accepts connections or not."""
