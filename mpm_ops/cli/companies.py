@@ -117,4 +117,6 @@ def _show(found: mpm_ops.Company, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table([{"": key, " ": value} for key, value in dataclasses.asdict(found).items()], ["", " "])
+        print_table(
+            [{"what": key, "value": value} for key, value in dataclasses.asdict(found).items()], ["what", "value"]
+        )

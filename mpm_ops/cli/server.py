@@ -50,7 +50,9 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table([{"": key, " ": value} for key, value in dataclasses.asdict(found).items()], ["", " "])
+        print_table(
+            [{"what": key, "value": value} for key, value in dataclasses.asdict(found).items()], ["what", "value"]
+        )
     raise typer.Exit(0 if found.running else 1)
 
 

@@ -37,11 +37,16 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
 
 def _replace(installation: Installation, company: Company, template: str) -> None:
     name = company.database
-    server = installation.server
-    with installation.central() as connection:
+    with (
+        installation.central() as connection,
+        # Held to the end, in the central database: the company's own is replaced on the way.
+        locks.try_lock(connection, f"fresh {name}") as alone,
+    ):
+        if not alone:
+            raise Busy(hint="Wait for the other run to end, then run this again.")
         for leftover in (f"{name}_new", f"{name}_old"):  # of a run that was killed
             databases.drop(connection, leftover)
-        with server.connect(name) as held, locks.try_lock(held, LOCK) as got:
+        with installation.server.connect(name) as held, locks.try_lock(held, LOCK) as got:
             if not got:
                 raise Busy(hint="Wait for the other run to end, then run this again.")
             _prepare(installation, connection, name, template)

@@ -10,6 +10,7 @@ import psycopg
 from mpm_ops.central import ledger
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.register import finish, lock_key, undo
+from mpm_ops.companies.template import drop_half_built
 from mpm_ops.postgres import locks, roles
 
 
@@ -36,6 +37,7 @@ def reconcile(installation: Installation, *, patience: int = 5_000) -> list[Reco
             except psycopg.errors.LockNotAvailable:
                 found.append(Reconciled(company_id=company_id, result="in progress"))
         sweep_logins(installation, connection)
+        drop_half_built(installation, connection)
     return [reconciled for reconciled in found if reconciled is not None]
 
 

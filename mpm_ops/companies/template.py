@@ -49,6 +49,14 @@ def sweep_templates(installation: Installation, connection: psycopg.Connection, 
     return swept
 
 
+def drop_half_built(installation: Installation, connection: psycopg.Connection) -> None:
+    """Drop the template that a killed process was building; one that is being built is left alone."""
+    building = f"{_prefix(installation)}building"
+    with locks.try_lock(connection, building) as got:
+        if got:
+            databases.drop(connection, building)
+
+
 def template_heads(installation: Installation) -> tuple[str, ...]:
     """Return the heads that a database copied from the template has."""
     return installation.tenant_tree.upgrade_plan(()).after
