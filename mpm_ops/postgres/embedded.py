@@ -213,12 +213,13 @@ class EmbeddedServer:
         self._make_sockets(account)
         deadline = time.monotonic() + SECONDS
         while True:
-            self._discard_reused_pid_file()
+            self._discard_stale_locks()
             before = self._rotate_log()
             if self._becomes_ready(self._spawn(folder, account)):
                 return
             said = self._log.read_bytes()[before:].decode(errors="replace")
-            if "pre-existing shared memory block" not in said or time.monotonic() > deadline:
+            lingers = "pre-existing shared memory block" in said or "already exists" in said
+            if not lingers or time.monotonic() > deadline:
                 raise EmbeddedServerError(
                     f"The embedded server did not start: {_gist(said)}", hint=f"Its log is {self._log}."
                 )
@@ -283,13 +284,12 @@ class EmbeddedServer:
         os.chown(self._sockets, account.uid, account.gid, follow_symlinks=False)
         self._sockets.chmod(0o700)
 
-    def _discard_reused_pid_file(self) -> None:
-        # PostgreSQL itself ignores the file of a dead process, but refuses to start when the pid lives again.
-        found = postmaster.read_pid_file(self._data)
-        if found is None or not postmaster.signalable(found.pid):
-            return
+    def _discard_stale_locks(self) -> None:
+        # PostgreSQL itself ignores the files of a dead process, but not when the pid lives again, or is a zombie that
+        # nobody reaps, as in a container without an init.
         if self._postmaster() is None and not postmaster.listens(self._socket):
-            (self._data / "postmaster.pid").unlink()
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            self._socket.with_name(f"{self._socket.name}.lock").unlink(missing_ok=True)
 
     def _rotate_log(self) -> int:
         """Return the size of the log, after putting a large one aside."""
