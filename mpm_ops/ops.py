@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import re
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -27,7 +26,7 @@ from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.records import Company, CompanyState, FleetReport, Plugin, Revision
-from mpm_ops.settings import Settings, load_settings
+from mpm_ops.settings import Settings, load_settings, operator
 from mpm_ops.shipped import is_checkout
 
 if TYPE_CHECKING:
@@ -213,7 +212,7 @@ class Ops:
     def _reader_login(self) -> ShortLogin:
         """Return the one login that this process reads company data with, made at the first question."""
         if self._reader is None:
-            person = re.sub(r"[^a-z0-9]", "", getpass.getuser().lower())[:12]
+            person = re.sub(r"[^a-z0-9]", "", operator().lower())[:12]
             self._reader = ShortLogin(
                 self._installation.server,
                 self.settings.central_database,

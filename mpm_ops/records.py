@@ -173,9 +173,9 @@ class CompanyState:
     company_id: int
     company: str
     database: str
-    #: Heads the database is stamped with; None when the database is missing or carries no stamp.
+    #: Heads of the database; None when it is missing or cannot be read.
     heads: tuple[str, ...] | None
     #: Revisions that migrate-tenant would apply, oldest first.
     pending: tuple[str, ...]
-    #: 'current', 'behind', 'unknown revision', 'no stamp' or 'no database'.
+    #: 'current', 'behind', 'unknown revision', 'unreachable' or 'no database'.
     state: str

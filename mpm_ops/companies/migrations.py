@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mpm_ops.central import ledger, registry
@@ -18,9 +17,12 @@ from mpm_ops.postgres import databases
 from mpm_ops.records import Company, CompanyState, FleetReport, Outcome, Status
 from mpm_ops.schema.apply import Timeouts, apply, read_heads
 from mpm_ops.schema.plan import Plan
+from mpm_ops.settings import operator
 
 #: A plan for a company in a state, or the reason why there is nothing to do.
 Planner = Callable[[Company, tuple[str, ...]], Plan | str]
+#: Heads by database, or why they cannot be read; a database that does not exist is not in it.
+Stamps = Mapping[str, tuple[str, ...] | MpmOpsError]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +42,14 @@ def states(installation: Installation, companies: Sequence[Company], *, verify: 
     return [_state(installation, company, stamps) for company in companies]
 
 
-def _state(installation: Installation, company: Company, stamps: dict[str, tuple[str, ...] | None]) -> CompanyState:
-    heads = stamps.get(company.database)
+def _state(installation: Installation, company: Company, stamps: Stamps) -> CompanyState:
+    found = stamps.get(company.database)
+    heads = found if isinstance(found, tuple) else None
     pending: tuple[str, ...] = ()
-    if company.database not in stamps:
+    if found is None:
         state = "no database"
     elif heads is None:
-        state = "no stamp"
+        state = "unreachable"
     else:
         try:
             pending = tuple(revision.id for revision in installation.tenant_tree.pending(heads))
@@ -63,16 +66,28 @@ def _state(installation: Installation, company: Company, stamps: dict[str, tuple
     )
 
 
-def _stamps(
-    installation: Installation, companies: Sequence[Company], *, verify: bool
-) -> dict[str, tuple[str, ...] | None]:
+def _stamps(installation: Installation, companies: Sequence[Company], *, verify: bool) -> Stamps:
+    """Return the heads of every database that exists, or the error that reading them met.
+
+    Only a database without a stamp is opened, and with `verify` every one.
+    """
     with installation.central() as connection:
         stamps = databases.stamps(connection, f"{installation.settings.prefix}company_")
+    found: dict[str, tuple[str, ...] | MpmOpsError] = {}
     for company in companies:
-        if company.database in stamps and (verify or stamps[company.database] is None):
-            with installation.server.connect(company.database) as connection:
-                stamps[company.database] = read_heads(connection)
-    return stamps
+        if company.database in stamps:
+            stamp = stamps[company.database]
+            found[company.database] = _read(installation, company) if verify or stamp is None else stamp
+    return found
+
+
+def _read(installation: Installation, company: Company) -> tuple[str, ...] | MpmOpsError:
+    try:
+        with installation.server.connect(company.database) as connection:
+            return read_heads(connection)
+    except MpmOpsError as exc:
+        # This company's outcome, and no reason for the others to go without theirs.
+        return exc
 
 
 def migrate(
@@ -96,10 +111,10 @@ def rollback(
     tree = installation.tenant_tree
     batches: dict[int, tuple[str, ...] | None] = {}
     if step is None:
+        stamps = _stamps(installation, companies, verify=False)
         with installation.central() as connection:
-            stamps = databases.stamps(connection, f"{installation.settings.prefix}company_")
             for company in companies:
-                batches[company.id] = ledger.last_batch(connection, company.id, stamps.get(company.database) or ())
+                batches[company.id] = ledger.last_batch(connection, company.id, _heads(stamps, company))
 
     def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
         applied = [revision.id for revision in tree.applied(heads)]
@@ -156,7 +171,7 @@ def _run(
         if isinstance(found, MpmOpsError):
             raise found
         if isinstance(found, str):
-            heads = stamps[company.database] or ()
+            heads = _heads(stamps, company)
             return Change(before=heads, after=heads, skipped=found)
         apply(
             installation.server,
@@ -190,7 +205,7 @@ def account(
         run_id = ledger.open_run(
             connection,
             action=action,
-            operator=getpass.getuser(),
+            operator=operator(),
             policy=policy.model_dump(mode="json"),
             plans=plans,
             companies=companies,
@@ -206,16 +221,24 @@ def account(
     return FleetReport(run_id=run_id, action=action, outcomes=outcomes, seconds=time.monotonic() - began)
 
 
-def _planned(planner: Planner, company: Company, stamps: dict[str, tuple[str, ...] | None]) -> Plan | str | MpmOpsError:
+def _planned(planner: Planner, company: Company, stamps: Stamps) -> Plan | str | MpmOpsError:
     """Return the company's plan, the reason for none, or the error that is its outcome."""
-    if company.database not in stamps:
+    heads = stamps.get(company.database)
+    if heads is None:
         return MigrationError(
             f"its database {company.database} does not exist", hint="Restore it from a backup.", company=company.name
         )
+    if isinstance(heads, MpmOpsError):
+        return heads
     try:
-        return planner(company, stamps[company.database] or ())
+        return planner(company, heads)
     except UnknownState as exc:
         return exc
+
+
+def _heads(stamps: Stamps, company: Company) -> tuple[str, ...]:
+    found = stamps.get(company.database)
+    return found if isinstance(found, tuple) else ()
 
 
 def chosen(installation: Installation, terms: Sequence[int | str] | None) -> list[Company]:

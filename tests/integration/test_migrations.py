@@ -192,6 +192,33 @@ def test_a_wrong_stamp_is_seen_with_verify(ops: Ops, register: Register, mainten
     assert ops.migrate_tenant(verify=True).outcomes[0].status is Status.SKIPPED
 
 
+def test_a_company_whose_state_cannot_be_read_costs_no_other_its_turn(
+    ops: Ops, settings: Settings, register: Register, maintenance: psycopg.Connection
+) -> None:
+    companies = [register(f"Company {n}") for n in range(3)]
+    shut = sql.Identifier(companies[1].database)
+    maintenance.execute(sql.SQL("COMMENT ON DATABASE {} IS NULL").format(shut))
+    maintenance.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(shut))
+    own_revision(settings, "o1", None, "op.execute('CREATE TABLE t (i int)')")
+    ops.forget_revisions()
+    assert [state.state for state in ops.tenant_states()] == ["behind", "unreachable", "behind"]
+    report = ops.migrate_tenant()
+    assert [outcome.status for outcome in report.outcomes] == [Status.DONE, Status.FAILED, Status.DONE]
+    assert "not currently accepting connections" in report.failed[0].why
+
+
+def test_a_database_without_a_stamp_is_read_and_stamped_by_the_next_run(
+    ops: Ops, settings: Settings, register: Register, server: Server, maintenance: psycopg.Connection
+) -> None:
+    company = register()
+    maintenance.execute(sql.SQL("COMMENT ON DATABASE {} IS NULL").format(sql.Identifier(company.database)))
+    assert ops.tenant_states()[0].state == "current"
+    own_revision(settings, "o1", None, "op.execute('CREATE TABLE t (i int)')")
+    ops.forget_revisions()
+    assert ops.migrate_tenant().ok
+    assert truth(server, company) == (("o1",), ("o1",))
+
+
 def test_a_database_of_newer_code_is_left_alone(ops: Ops, register: Register, maintenance: psycopg.Connection) -> None:
     company = register()
     maintenance.execute(databases.stamp(company.database, ["fedcba987654"]))
