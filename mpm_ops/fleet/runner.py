@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 from mpm_ops.errors import Busy, MpmOpsError, QueryError, Transient
 from mpm_ops.fleet.policy import Policy
@@ -38,27 +41,32 @@ def run(
     """
     halted = threading.Event()
     outcomes: dict[int, Outcome] = {}
-    with ThreadPoolExecutor(policy.workers, thread_name_prefix="mpm_ops") as pool:
-        running = {pool.submit(_one, company, work, policy, halted): company for company in companies}
-        for future in _as_they_end(running, halted):
+    with _ctrl_c_sets(halted), ThreadPoolExecutor(policy.workers, thread_name_prefix="mpm_ops") as pool:
+        for future in as_completed([pool.submit(_one, company, work, policy, halted) for company in companies]):
             outcome = future.result()
             outcomes[outcome.company_id] = outcome
             on_outcome(outcome)
     return [outcomes[company.id] for company in companies]
 
 
-def _as_they_end(futures: dict[Future[Outcome], Company], halted: threading.Event) -> Iterator[Future[Outcome]]:
-    """Yield futures as they end. The first Ctrl-C halts the run, a second one is raised."""
-    left = set(futures)
-    while left:
-        try:
-            done, left = wait(left, return_when=FIRST_COMPLETED)
-        except KeyboardInterrupt:
-            if halted.is_set():
-                raise
-            halted.set()
-            continue
-        yield from done
+@contextmanager
+def _ctrl_c_sets(halted: threading.Event) -> Iterator[None]:
+    """Let the first Ctrl-C of the block set `halted`, so that it breaks nothing off; a second one raises as usual."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as under nohup
+    if ignored or threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told of signals
+        return
+
+    def halt(number: int, frame: FrameType | None) -> None:
+        if halted.is_set():
+            signal.default_int_handler(number, frame)
+        halted.set()
+
+    previous = signal.signal(signal.SIGINT, halt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _one(company: Company, work: Callable[[Company], Change], policy: Policy, halted: threading.Event) -> Outcome:

@@ -269,8 +269,10 @@ def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
 # --- what other processes leave behind ---
 
 STARTER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# A shell's background job, and so a CI run, may have been told to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from mpm_ops.postgres.embedded import EmbeddedServer
 EmbeddedServer(Path(sys.argv[1])).start()
 print("started", flush=True)
