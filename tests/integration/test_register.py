@@ -75,6 +75,16 @@ def test_a_company_gets_a_database_with_an_owner_plugins_and_settings(ops: Ops, 
     assert ops.get_company("ADA@acme.example.com") == company
 
 
+def test_the_central_database_holds_the_plugins_and_usage_types(ops: Ops, settings: Settings, server: Server) -> None:
+    plugins = {plugin.id: plugin for plugin in ops.list_plugins()}
+    assert sorted(plugins) == list(range(1, 33))
+    assert (plugins[16].name, plugins[16].usage_type) == ("DalyBms", "e-bike")
+    with server.connect(settings.central_database) as central:
+        commands = central.execute("SELECT installation_command FROM mpm_plugins WHERE id IN (1, 28) ORDER BY id")
+        assert commands.fetchall() == [("spark-meter:install",), ("spark-shs:install",)]
+        assert central.execute("SELECT count(DISTINCT value) FROM usage_types").fetchone() == (7,)
+
+
 def test_a_new_company_holds_the_reference_rows(ops: Ops, register: type_of_rows, server: Server) -> None:
     company = register()
     expected = {
