@@ -38,7 +38,7 @@ venv: $(STAMP) ## only create or refresh .venv
 
 constraints: $(STAMP) ## compile constraints.txt anew from pyproject.toml, at the newest versions
 	@sed -n '/^#/p' constraints.txt > .venv/constraints.txt
-	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras --group dev --universal --python-version 3.11 \
+	@$(BIN)/uv pip compile pyproject.toml --system-certs --quiet --upgrade --all-extras --group dev --universal --python-version 3.11 \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links >> .venv/constraints.txt
 	@if grep -nE '://|^-| @ |^mpm-ops' .venv/constraints.txt; then \
 		echo "constraints.txt is unchanged: the lines above name a place, not a version" >&2; exit 1; fi
@@ -62,6 +62,6 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into .venv ..."
 	@if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(IDENTITY)" ]; then rm $(STAMP); else $(PYTHON) -m venv --clear .venv; fi
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --system-certs \
 		--constraint constraints.txt --build-constraint constraints.txt --editable '.[all]' --group dev
 	@echo "$(IDENTITY)" > $(STAMP)
