@@ -77,8 +77,11 @@ def migrate_companies(policy: MigratePolicy | None = None) -> State[FleetReport]
     report = FleetReport.joined(done, action="migrate-companies", seconds=time.monotonic() - began)
     publish(report)
     missing = len(ids) - len(report.outcomes)
-    if report.failed or missing:
-        return Failed(message=f"{len(report.failed) + missing}/{len(ids)} companies failed", data=report)
+    if report.failed or missing or report.ended != "finished":
+        number = len(report.causes)
+        causes = f": {number} {'cause' if number == 1 else 'causes'}" if number else ""
+        early = f"; {report.ended}: {report.reason}" if report.ended != "finished" else ""
+        return Failed(message=f"{len(report.failed) + missing}/{len(ids)} companies failed{causes}{early}", data=report)
     return Completed(message=str(report), data=report)
 
 

@@ -11,7 +11,7 @@
 
 from mpm_ops.analysis.reader import CompanyReader, Truncated
 from mpm_ops.analysis.session import Session
-from mpm_ops.companies.migrations import Hooks
+from mpm_ops.companies.account import Hooks
 from mpm_ops.errors import MpmOpsError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.ops import Ops, connect, login

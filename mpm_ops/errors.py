@@ -7,6 +7,7 @@
     │   ├── InvalidInput            a name, an e-mail, an id that breaks a rule
     │   ├── UnknownCompany
     │   ├── UnknownPlugin
+    │   ├── UnknownRun
     │   └── AlreadyExists           a company or an e-mail that is there already
     ├── LoginFailed                 unknown e-mail or wrong password: never says which
     ├── ServerError                 the server, not the statement
@@ -18,6 +19,7 @@
     ├── MigrationError
     │   ├── RevisionError           the tree itself: does not compile, two heads, unknown revision
     │   ├── UnknownState            the database is at a revision that the code does not know
+    │   ├── PreflightFailed         an assertion that a revision brings found rows
     │   ├── Busy                    another runner holds the lock of this database
     │   └── StateChanged            the database left the state that its plan was made for
     ├── FleetFailed                 some companies of a run failed; carries the report
@@ -45,6 +47,11 @@ class MpmOpsError(Exception):
         self.company = company
         #: The revision that was being applied; empty when none was.
         self.revision = ""
+        #: Heads of the database before the plan, and where it was left; None when that is not known.
+        self.found: tuple[str, ...] | None = None
+        self.reached: tuple[str, ...] | None = None
+        #: Who held the lock that was waited for; empty when nobody is known.
+        self.blocker = ""
 
 
 class UsageError(MpmOpsError):
@@ -63,6 +70,10 @@ class UnknownCompany(UsageError):
 
 class UnknownPlugin(UsageError):
     """There is no such plugin."""
+
+
+class UnknownRun(UsageError):
+    """There is no such fleet run."""
 
 
 class AlreadyExists(UsageError):
@@ -125,6 +136,10 @@ class RevisionError(MigrationError):
 
 class UnknownState(MigrationError):
     """The database is at a revision that this code does not know."""
+
+
+class PreflightFailed(MigrationError):
+    """An assertion that a revision brings found rows."""
 
 
 class Busy(MigrationError):

@@ -14,18 +14,18 @@ from mpm_ops.analysis.guard import Limits, Params
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import registry
-from mpm_ops.companies import fresh, migrations, new_migration, users
+from mpm_ops.companies import fresh, migrations, missing_databases, new_migration, runs, selection, states, users
 from mpm_ops.companies import reconcile as reconciling
 from mpm_ops.companies import register as registering
+from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.installation import Installation
-from mpm_ops.companies.migrations import Hooks
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
 from mpm_ops.demo.business import generate
 from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile
 from mpm_ops.fleet.policy import Policy
-from mpm_ops.records import Company, CompanyState, FleetReport, Plugin, Revision
+from mpm_ops.records import Applied, Company, CompanyState, DryRun, FleetReport, Plugin, Revision, Run
 from mpm_ops.settings import Settings, load_settings, operator
 from mpm_ops.shipped import is_checkout
 
@@ -120,15 +120,27 @@ class Ops:
         policy: Policy | None = None,
         hooks: Hooks | None = None,
         verify: bool = False,
+        create_missing: bool = False,
     ) -> FleetReport:
-        """Apply what is pending to all companies, or to those named. `verify` does not trust the stamps."""
-        chosen = migrations.chosen(self._installation, companies)
-        return migrations.migrate(self._installation, chosen, verify=verify, **self._how(policy, hooks))
+        """Apply what is pending to all companies, or to those named. `verify` does not trust the stamps.
+
+        With `create_missing` a company whose database is gone gets an empty new one first.
+        """
+        chosen = self._chosen(companies, policy)
+        if create_missing:
+            missing_databases.create(self._installation, chosen)
+        course = migrations.upgrade(self._installation, chosen, verify=verify)
+        return self._go(course, policy, hooks)
+
+    def dry_run(self, companies: Companies = None, *, policy: Policy | None = None, verify: bool = False) -> DryRun:
+        """Tell what `migrate_tenant` would do: the SQL of each distinct plan, and who would go through it."""
+        return migrations.dry_run(
+            migrations.upgrade(self._installation, self._chosen(companies, policy), verify=verify)
+        )
 
     def tenant_states(self, companies: Companies = None, *, verify: bool = False) -> list[CompanyState]:
         """Tell where each company's database is and what is pending. Read-only."""
-        chosen = migrations.chosen(self._installation, companies)
-        return migrations.states(self._installation, chosen, verify=verify)
+        return states.states(self._installation, self._chosen(companies), verify=verify)
 
     def forget_revisions(self) -> None:
         """Read the migration files again at the next use: they were edited."""
@@ -147,29 +159,57 @@ class Ops:
         hooks: Hooks | None = None,
     ) -> FleetReport:
         """Undo the last `step` revisions, or what the last migrate-tenant run applied to each company."""
-        chosen = migrations.chosen(self._installation, companies)
-        return migrations.rollback(self._installation, chosen, step=step, **self._how(policy, hooks))
+        chosen = self._chosen(companies, policy)
+        return self._go(migrations.rollback(self._installation, chosen, step=step), policy, hooks)
 
     def reset_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
         """Roll everything back: the databases end without tables and their rows are lost."""
-        chosen = migrations.chosen(self._installation, companies)
-        return migrations.reset(self._installation, chosen, **self._how(policy, hooks))
+        return self._go(migrations.reset(self._installation, self._chosen(companies, policy)), policy, hooks)
 
     def refresh_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
         """Roll everything back and migrate again: the rows are lost."""
-        chosen = migrations.chosen(self._installation, companies)
-        return migrations.refresh(self._installation, chosen, **self._how(policy, hooks))
+        return self._go(migrations.refresh(self._installation, self._chosen(companies, policy)), policy, hooks)
 
     def fresh_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
         """Replace the databases by new ones: all rows and hand-made tables are lost."""
-        chosen = migrations.chosen(self._installation, companies)
-        return fresh.fresh(self._installation, chosen, **self._how(policy, hooks))
+        chosen = self._chosen(companies, policy)
+        return fresh.fresh(self._installation, chosen, policy=self._policy(policy), hooks=hooks or Hooks())
+
+    # Runs
+
+    def runs(self, *, limit: int = 20) -> list[Run]:
+        """List the last fleet runs, newest first. Read-only."""
+        return runs.runs(self._installation, limit=limit)
+
+    def run(self, run_id: int) -> FleetReport:
+        """Return the account of a run as the ledger has it. Raises UnknownRun. Read-only."""
+        return runs.report(self._installation, run_id)
+
+    def resume_run(self, run_id: int, *, policy: Policy | None = None, hooks: Hooks | None = None) -> FleetReport:
+        """Finish a migrate-tenant run: all companies that were failed, busy or untouched when it ended or was killed.
+
+        Raises Busy while it is under way.
+        """
+        return runs.resume(self._installation, run_id, policy=self._policy(policy), hooks=hooks or Hooks())
+
+    def rollback_run(self, run_id: int, *, policy: Policy | None = None, hooks: Hooks | None = None) -> FleetReport:
+        """Undo exactly what one run applied, company by company. Raises UnknownRun."""
+        chosen = runs.chosen_of(self._installation, run_id)
+        return self._go(migrations.undo(self._installation, chosen, run_id), policy, hooks)
+
+    def pause_run(self, run_id: int, *, paused: bool = True) -> None:
+        """Ask a run, of whatever process, to begin no further company, or with `paused=False` to go on."""
+        runs.pause(self._installation, run_id, paused=paused)
+
+    def history(self, term: int | str) -> list[Applied]:
+        """List which revision was applied to a company, or undone, when and by whom; newest first. Read-only."""
+        return runs.of_company(self._installation, self.get_company(term))
 
     # Questions
 
@@ -189,7 +229,7 @@ class Ops:
 
         `max_rows` is the cap for each company. Raises FleetFailed that names those which did not answer.
         """
-        chosen = migrations.chosen(self._installation, companies)
+        chosen = self._chosen(companies)
         readers = [CompanyReader(company, self._reader_login()) for company in chosen]
         limits = Limits(rows=max_rows)
         return fanout.read_sql(readers, sql, params=params, limits=limits, workers=self.settings.workers)
@@ -221,8 +261,14 @@ class Ops:
             )
         return self._reader
 
-    def _how(self, policy: Policy | None, hooks: Hooks | None) -> dict[str, Any]:
-        return {"policy": policy or Policy(workers=self.settings.workers), "hooks": hooks or Hooks()}
+    def _chosen(self, companies: Companies, policy: Policy | None = None) -> list[Company]:
+        return selection.chosen(self._installation, companies, policy)
+
+    def _policy(self, policy: Policy | None) -> Policy:
+        return policy or Policy(workers=self.settings.workers)
+
+    def _go(self, course: migrations.Course, policy: Policy | None, hooks: Hooks | None) -> FleetReport:
+        return migrations.go(self._installation, course, policy=self._policy(policy), hooks=hooks or Hooks())
 
 
 def connect(settings: Settings | None = None) -> Ops:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class CompanyStatus(StrEnum):
@@ -98,8 +100,10 @@ class Outcome:
     reason: str = ""
     failure: Failure | None = None
     attempts: int = 0
-    #: Seconds, retries included.
+    #: Seconds of work, all attempts together.
     seconds: float = 0.0
+    #: Hash of the plan that it was to go through; empty when there was none.
+    plan: str = ""
 
     @property
     def why(self) -> str:
@@ -107,8 +111,22 @@ class Outcome:
         if self.failure is None:
             return self.reason
         revision = f"revision {self.failure.revision}" if self.failure.revision else ""
-        facts = (self.failure.message, self.failure.sqlstate, revision, self.failure.hint)
+        blocker = f"held by {self.failure.blocker}" if self.failure.blocker else ""
+        facts = (self.failure.message, self.failure.sqlstate, revision, blocker, self.failure.hint)
         return "; ".join(fact for fact in facts if fact)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Failures of a run that are alike: one problem, whoever has it."""
+
+    message: str
+    sqlstate: str
+    revision: str
+    statement: str
+    hint: str
+    company_ids: Sequence[int]
+    companies: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +139,12 @@ class FleetReport:
     outcomes: Sequence[Outcome]
     #: Seconds for the whole run.
     seconds: float
+    #: 'finished'; 'halted' by its budget, its gate or a failed preflight; 'interrupted' by somebody.
+    ended: str = "finished"
+    #: Why it ended before all companies were done.
+    reason: str = ""
+    #: What the operator should know beside the outcomes.
+    notes: Sequence[str] = ()
     counts: Mapping[Status, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,6 +160,17 @@ class FleetReport:
     def ok(self) -> bool:
         """Whether no company failed and none was left untouched."""
         return not self.failed and not self.counts[Status.UNTOUCHED]
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The failures, those that are alike together, the most frequent first."""
+        groups: dict[tuple[str, ...], list[Outcome]] = {}
+        for outcome in self.failed:
+            if failure := outcome.failure:
+                # Values differ from company to company where the problem does not.
+                message = re.sub(r"\d+|\"[^\"]*\"", "…", failure.message)
+                groups.setdefault((message, failure.sqlstate, failure.revision, failure.statement), []).append(outcome)
+        return [_cause(alike) for alike in sorted(groups.values(), key=len, reverse=True)]
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row of text per company: what a table shows."""
@@ -156,14 +191,92 @@ class FleetReport:
     def joined(cls, reports: Sequence[FleetReport], *, action: str, seconds: float) -> FleetReport:
         """Return one account of several runs, such as the batches of a flow."""
         outcomes = [outcome for report in reports for outcome in report.outcomes]
-        return cls(run_id=None, action=action, outcomes=outcomes, seconds=seconds)
+        early = next((report for report in reports if report.ended != "finished"), None)
+        return cls(
+            run_id=None,
+            action=action,
+            outcomes=outcomes,
+            seconds=seconds,
+            ended=early.ended if early else "finished",
+            reason=early.reason if early else "",
+            notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
+        )
 
     def __str__(self) -> str:
         total = len(self.outcomes)
         if not total:
             return f"{self.action}: no companies"
         parts = [f"{count} {status}" for status, count in self.counts.items() if count]
-        return f"{self.action}: {', '.join(parts)} of {total} companies in {self.seconds:.1f} s"
+        early = "" if self.ended == "finished" else f"; {self.ended}: {self.reason}"
+        return f"{self.action}: {', '.join(parts)} of {total} companies in {self.seconds:.1f} s{early}"
+
+
+def _cause(alike: Sequence[Outcome]) -> Cause:
+    failure = alike[0].failure or Failure(message="", kind="")
+    return Cause(
+        message=failure.message,
+        sqlstate=failure.sqlstate,
+        revision=failure.revision,
+        statement=failure.statement,
+        hint=failure.hint,
+        company_ids=[outcome.company_id for outcome in alike],
+        companies=[outcome.company for outcome in alike],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A row of the ledger: who did what to which companies."""
+
+    id: int
+    action: str
+    operator: str
+    #: 'running', 'paused', 'finished', 'halted', 'interrupted', or 'abandoned': its process is gone.
+    state: str
+    reason: str
+    policy: Mapping[str, Any]
+    plans: Sequence[Mapping[str, Any]]
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+    #: The run whose unfinished companies it took over.
+    resumes: int | None
+    #: Companies by outcome.
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """One revision that was applied to a company, or undone."""
+
+    revision: str
+    direction: str
+    #: Of its SQL at that time.
+    hash: str
+    at: dt.datetime | None
+    operator: str
+    run_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedSql:
+    """One distinct plan of a dry run, and who would go through it."""
+
+    hash: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    sql: str
+    companies: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """What a fleet run would do."""
+
+    action: str
+    plans: Sequence[PlannedSql]
+    #: Who would go through none, and why.
+    others: Mapping[str, str]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,5 +290,5 @@ class CompanyState:
     heads: tuple[str, ...] | None
     #: Revisions that migrate-tenant would apply, oldest first.
     pending: tuple[str, ...]
-    #: 'current', 'behind', 'unknown revision', 'unreachable' or 'no database'.
+    #: 'current', 'behind', 'unknown revision', 'wrong stamp' (seen with verify), 'unreachable' or 'no database'.
     state: str

@@ -5,13 +5,31 @@ Every function takes an autocommit connection to the central database.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import dataclasses
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from mpm_ops.records import Company, Failure, Outcome, Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A company of a run before it begins: where it stands and what it is to go through."""
+
+    company: Company
+    before: tuple[str, ...] = ()
+    #: Hash of its plan; empty when there is none.
+    plan: str = ""
+
+
+def lock_key(run_id: int) -> str:
+    """Name the lock that a run under way holds in the central database: a run without it is abandoned."""
+    return f"run {run_id}"
 
 
 def open_run(
@@ -21,56 +39,105 @@ def open_run(
     operator: str,
     policy: dict[str, Any],
     plans: Sequence[dict[str, Any]],
-    companies: Sequence[Company],
+    planned: Sequence[Planned],
+    idle: Mapping[int, Outcome],
+    state: str = "",
+    resumes: int | None = None,
 ) -> int:
-    """Write a run and an `untouched` outcome for each of its companies, before any is touched; return its id."""
+    """Write a run and an outcome for each of its companies, before any is touched; return its id.
+
+    Who is in `idle` has an outcome already, the others are `untouched` until they are done. With a `state` the run is
+    over with this.
+    """
     with connection.transaction():
         row = connection.execute(
-            "INSERT INTO ops.runs (action, operator, policy, plans) VALUES (%s, %s, %s, %s) RETURNING id",
-            [action, operator, Jsonb(policy), Jsonb(plans)],
+            """
+            INSERT INTO ops.runs (action, operator, policy, plans, resumes, state, finished_at)
+            VALUES (%s, %s, %s, %s, %s, coalesce(nullif(%s, ''), 'running'), CASE WHEN %s <> '' THEN now() END)
+            RETURNING id
+            """,
+            [action, operator, Jsonb(policy), Jsonb(plans), resumes, state, state],
         ).fetchone()
         run_id = int(row[0]) if row else 0
-        with connection.cursor().copy("COPY ops.outcomes (run_id, company_id, company) FROM STDIN") as copy:
-            for company in companies:
-                copy.write_row((run_id, company.id, company.name))
+        columns = "run_id, company_id, company, before, after, plan, status, reason, finished_at"
+        now = dt.datetime.now(dt.UTC)
+        with connection.cursor().copy(f"COPY ops.outcomes ({columns}) FROM STDIN".encode()) as copy:
+            for one in planned:
+                done = idle.get(one.company.id)
+                status, reason, at = (done.status, done.reason, now) if done else (Status.UNTOUCHED, "", None)
+                before = list(one.before)
+                row = (run_id, one.company.id, one.company.name, before, before, one.plan, status, reason, at)
+                copy.write_row(row)
     return run_id
 
 
-def record(connection: psycopg.Connection, run_id: int, outcome: Outcome) -> None:
-    """Write how one company came out."""
-    failure = outcome.failure or Failure(message="", kind="")
+_RECORD = """
+    UPDATE ops.outcomes AS o
+    SET status = n.status, before = n.before, after = n.after, reason = n.reason, kind = n.kind, message = n.message,
+        sqlstate = n.sqlstate, revision = n.revision, statement = n.statement, hint = n.hint, blocker = n.blocker,
+        attempts = n.attempts, seconds = n.seconds,
+        finished_at = CASE WHEN n.status = 'untouched' THEN NULL ELSE now() END
+    FROM jsonb_to_recordset(%s) AS n (
+        company_id bigint, status text, before text[], after text[], reason text, kind text, message text,
+        sqlstate text, revision text, statement text, hint text, blocker text, attempts int, seconds float8
+    )
+    WHERE o.run_id = %s AND o.company_id = n.company_id
+"""
+
+
+def record(connection: psycopg.Connection, run_id: int, outcomes: Sequence[Outcome]) -> None:
+    """Write how companies came out; writing it again changes nothing."""
+    if outcomes:
+        connection.execute(_RECORD, [Jsonb([_row(outcome) for outcome in outcomes]), run_id])
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    failure = dataclasses.asdict(outcome.failure or Failure(message="", kind=""))
+    texts = {name: text.replace("\0", "") for name, text in failure.items()}
+    return {
+        "company_id": outcome.company_id,
+        "status": outcome.status,
+        "before": outcome.before,
+        "after": outcome.after,
+        "reason": outcome.reason,
+        "attempts": outcome.attempts,
+        "seconds": outcome.seconds,
+        **texts,
+    }
+
+
+def close_run(connection: psycopg.Connection, run_id: int, *, state: str, reason: str) -> None:
+    """Write that a run is over: finished, halted or interrupted."""
     connection.execute(
-        """
-        UPDATE ops.outcomes
-        SET status = %(status)s, before = %(before)s, after = %(after)s, reason = %(reason)s, kind = %(kind)s,
-            message = %(message)s, sqlstate = %(sqlstate)s, revision = %(revision)s, statement = %(statement)s,
-            hint = %(hint)s, blocker = %(blocker)s, attempts = %(attempts)s, seconds = %(seconds)s, finished_at = now()
-        WHERE run_id = %(run_id)s AND company_id = %(company_id)s
-        """,
-        {
-            "run_id": run_id,
-            "company_id": outcome.company_id,
-            "status": outcome.status,
-            "before": list(outcome.before),
-            "after": list(outcome.after),
-            "reason": outcome.reason,
-            "kind": failure.kind,
-            "message": failure.message.replace("\0", ""),
-            "sqlstate": failure.sqlstate,
-            "revision": failure.revision,
-            "statement": failure.statement,
-            "hint": failure.hint,
-            "blocker": failure.blocker,
-            "attempts": outcome.attempts,
-            "seconds": outcome.seconds,
-        },
+        "UPDATE ops.runs SET state = %s, reason = %s, paused = false, finished_at = now() WHERE id = %s",
+        [state, reason, run_id],
     )
 
 
-def close_run(connection: psycopg.Connection, run_id: int, *, interrupted: bool) -> None:
-    """Write that a run is over."""
-    state = "interrupted" if interrupted else "finished"
-    connection.execute("UPDATE ops.runs SET state = %s, finished_at = now() WHERE id = %s", [state, run_id])
+def paused(connection: psycopg.Connection, run_id: int) -> bool:
+    """Whether somebody asked the run to begin no further company for now. Read-only."""
+    row = connection.execute("SELECT paused FROM ops.runs WHERE id = %s", [run_id]).fetchone()
+    return bool(row and row[0])
+
+
+def pause(connection: psycopg.Connection, run_id: int, *, paused: bool) -> bool:
+    """Ask a run under way to pause, or to go on; False when there is no such run under way."""
+    cursor = connection.execute("UPDATE ops.runs SET paused = %s WHERE id = %s AND state = 'running'", [paused, run_id])
+    return cursor.rowcount == 1
+
+
+def durations(connection: psycopg.Connection, action: str) -> dict[int, float]:
+    """Return the seconds that each company took the last time that `action` did something there. Read-only."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT ON (o.company_id) o.company_id, o.seconds
+        FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
+        WHERE r.action = %s AND o.status = 'done'
+        ORDER BY o.company_id, o.run_id DESC
+        """,
+        [action],
+    )
+    return dict(rows.fetchall())
 
 
 def last_batch(connection: psycopg.Connection, company_id: int, heads: Collection[str]) -> tuple[str, ...] | None:

@@ -133,7 +133,7 @@ class Run(Base):
 
     __tablename__ = "runs"
     __table_args__ = (
-        sa.CheckConstraint("state IN ('running', 'finished', 'interrupted')", name="state"),
+        sa.CheckConstraint("state IN ('running', 'finished', 'halted', 'interrupted')", name="state"),
         {"schema": "ops"},
     )
 
@@ -145,6 +145,12 @@ class Run(Base):
     plans: orm.Mapped[Any] = orm.mapped_column(postgresql.JSONB, server_default="[]")
     started_at: orm.Mapped[Moment]
     finished_at: orm.Mapped[dt.datetime | None]
+    #: Why it ended before all companies were done.
+    reason: orm.Mapped[Note]
+    #: Set from another terminal: begin no further company for now.
+    paused: orm.Mapped[bool] = orm.mapped_column(server_default=sa.false())
+    #: The run whose unfinished companies this one took over.
+    resumes: orm.Mapped[BigInt | None] = orm.mapped_column(sa.ForeignKey("ops.runs.id"))
 
 
 class RunOutcome(Base):
@@ -176,6 +182,8 @@ class RunOutcome(Base):
     attempts: orm.Mapped[int] = orm.mapped_column(server_default="0")
     seconds: orm.Mapped[float] = orm.mapped_column(sa.Double, server_default="0")
     finished_at: orm.Mapped[dt.datetime | None]
+    #: Hash of the plan that it was to go through; its steps are in the run's `plans`.
+    plan: orm.Mapped[Note]
 
 
 class RegistrationStep(Base):

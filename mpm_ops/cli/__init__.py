@@ -1,6 +1,6 @@
 """The command line: parse, call Ops, print. The only place that prints, and the one that turns errors into exit codes.
 
-Exit codes: 0 done or nothing to do; 1 something failed; 2 wrong usage or refused; 130 interrupted.
+Exit codes: 0 done or nothing to do; 1 something failed; 2 wrong usage or refused; 3 halted; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from mpm_ops.cli import companies, demo, migrations, query, server
+from mpm_ops.cli import companies, demo, migrations, query, runs, server
 from mpm_ops.cli.output import talk
 from mpm_ops.errors import MpmOpsError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 companies.add_to(app)
 migrations.add_to(app)
+runs.add_to(app)
 query.add_to(app)
 server.add_to(app)
 demo.add_to(app)

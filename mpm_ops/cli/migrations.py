@@ -10,7 +10,23 @@ import typer
 
 import mpm_ops
 from mpm_ops.cli.options import AsJson, Autogenerate, Force, MigrationName, OneOrAll, Own, Workers
-from mpm_ops.cli.output import consent, data, print_json, print_report, print_table, progress, talk
+from mpm_ops.cli.output import consent, data, print_dry_run, print_json, print_report, print_table, progress, talk
+from mpm_ops.cli.policy import (
+    Canary,
+    Gate,
+    LockTimeout,
+    Match,
+    MaxFailures,
+    OneTransaction,
+    Only,
+    PreflightMode,
+    Skip,
+    Soak,
+    StatementTimeout,
+    Wave,
+    make_policy,
+    terms,
+)
 from mpm_ops.shipped import is_checkout
 
 #: Only a checkout's trees are there to be written to.
@@ -66,17 +82,60 @@ def migrate_tenant(
     force: Force = False,
     workers: Workers = None,
     verify: Annotated[bool, typer.Option("--verify", help="Read every alembic_version; trust no stamp.")] = False,
+    create_missing: Annotated[
+        bool, typer.Option("--create-missing", help="Give companies whose database is gone an empty one.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the SQL, and for whom it is.")] = False,
+    resume: Annotated[int | None, typer.Option("--resume", help="Finish this run: who it left, failed or not.")] = None,
+    only: Only = None,
+    skip: Skip = None,
+    match: Match = None,
+    canary: Canary = "",
+    wave: Wave = "",
+    gate: Gate = "",
+    soak: Soak = 0,
+    max_failures: MaxFailures = "",
+    preflight: PreflightMode = "stop",
+    one_transaction: OneTransaction = False,
+    lock_timeout: LockTimeout = 2_000,
+    statement_timeout: StatementTimeout = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Migrate one company database, or all of them.
+    """Migrate one company database, or all of them. `mpm-ops pause RUN` pauses it from another terminal.
 
-    Example: mpm-ops migrate-tenant
+    Exit codes: 0 done or nothing to do, 1 some failed, 3 halted by its budget, gate or preflight, 130 interrupted.
+
+    Example: mpm-ops migrate-tenant --canary 3 --max-failures 5%
     """
     with mpm_ops.connect() as ops:
-        whose = f"company {company}" if company else "all companies"
+        policy = make_policy(
+            ops,
+            workers=workers,
+            skip=skip,
+            match=match,
+            canary=canary,
+            wave=wave,
+            gate=gate,
+            soak=soak,
+            max_failures=max_failures,
+            preflight=preflight,
+            one_transaction=one_transaction,
+            lock_timeout=lock_timeout,
+            statement_timeout=statement_timeout,
+        )
+        named = terms(company, only)
+        if dry_run:
+            print_dry_run(ops.dry_run(named, policy=policy, verify=verify), as_json=as_json)
+            return
+        whose = f"{len(named)} companies" if named else "all companies"
         _in_production(ops, f"Migrate the databases of {whose}?", force=force)
         with progress("Migrating") as hooks:
-            report = ops.migrate_tenant(_one(company), policy=_policy(ops, workers), hooks=hooks, verify=verify)
+            if resume is not None:
+                report = ops.resume_run(resume, policy=policy, hooks=hooks)
+            else:
+                report = ops.migrate_tenant(
+                    named, policy=policy, hooks=hooks, verify=verify, create_missing=create_missing
+                )
     print_report(report, as_json=as_json)
 
 
@@ -186,10 +245,6 @@ def _destructive(
 def _in_production(ops: mpm_ops.Ops, question: str, *, force: bool) -> None:
     if ops.settings.env == "production":
         consent(question, force=force)
-
-
-def _policy(ops: mpm_ops.Ops, workers: int | None) -> mpm_ops.Policy:
-    return mpm_ops.Policy(workers=workers or ops.settings.workers)
 
 
 def _one(company: str | None) -> list[int | str] | None:

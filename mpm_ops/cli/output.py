@@ -11,12 +11,12 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mpm_ops.companies.migrations import Hooks
+from mpm_ops.companies.account import Hooks
 from mpm_ops.errors import Refused
-from mpm_ops.records import FleetReport, Outcome, Status
+from mpm_ops.records import DryRun, FleetReport, Outcome, Status
 
 #: For data: what a pipe or a file should get.
 data = Console(soft_wrap=False)
@@ -72,30 +72,61 @@ def progress(title: str) -> Iterator[Hooks]:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=talk, transient=True) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(title, total=None, count="")
+
+        weights: dict[int, float] = {}
+
+        def on_start(expected: Mapping[int, float]) -> None:
+            weights.update(expected)
+            bar.update(task, total=sum(expected.values()), count=f"0/{len(expected)}")
+            if not talk.is_terminal:
+                talk.print(f"{title}: {len(expected)} companies")
 
         def on_outcome(outcome: Outcome) -> None:
-            bar.advance(task)
+            done.append(outcome)
+            # By how long each took the last time, so that the time left is honest with a large company among small.
+            bar.update(task, advance=weights.get(outcome.company_id, 1.0), count=f"{len(done)}/{len(weights)}")
             if outcome.failure is not None:
                 talk.print(f"[red]{escape(outcome.company)}[/]: {escape(outcome.failure.message)}")
+            elif not talk.is_terminal and len(done) % max(1, len(weights) // 10) == 0:
+                talk.print(f"{len(done)} of {len(weights)} companies")
 
-        yield Hooks(on_start=lambda total: bar.update(task, total=total), on_outcome=on_outcome)
+        done: list[Outcome] = []
+        yield Hooks(on_start=on_start, on_outcome=on_outcome, on_note=lambda note: talk.print(escape(note)))
 
 
 def print_report(report: FleetReport, *, as_json: bool) -> None:
-    """Print a fleet report and end with exit code 1 when a company failed, 130 when the run was interrupted."""
+    """Print a fleet report and end with its exit code: 1 some failed, 3 halted, 130 interrupted."""
     if as_json:
-        print_json(report)
+        print_json({**dataclasses.asdict(report), "causes": report.causes})
     else:
         _print_outcomes(report)
+    if report.ended == "interrupted":
+        raise typer.Exit(130)
+    if report.ended == "halted" and report.counts[Status.UNTOUCHED]:
+        raise typer.Exit(3)
     if report.failed:
         raise typer.Exit(1)
-    if report.counts[Status.UNTOUCHED]:
-        raise typer.Exit(130)
+
+
+def print_dry_run(found: DryRun, *, as_json: bool) -> None:
+    """Print the SQL of each distinct plan as a script that psql takes, and whom it is for as its comments."""
+    if as_json:
+        print_json(found)
+        return
+    for note in found.notes:
+        typer.echo(f"-- Note: {note}")
+    for plan in found.plans:
+        typer.echo(f"-- Plan {plan.hash}: {', '.join(plan.before) or 'base'} to {', '.join(plan.after) or 'base'}")
+        typer.echo(f"-- for {len(plan.companies)} companies: {', '.join(plan.companies)}\n")
+        typer.echo(plan.sql + "\n")
+    for company, why in found.others.items():
+        typer.echo(f"-- {company}: {why}")
 
 
 def _print_outcomes(report: FleetReport) -> None:
@@ -104,7 +135,22 @@ def _print_outcomes(report: FleetReport) -> None:
     rows = [row for row in report.rows() if row["outcome"] not in quiet]
     if rows:
         print_table(rows, list(rows[0]), colour=lambda row: _COLOURS[Status(str(row["outcome"]))])
+    for note in report.notes:
+        data.print(f"[yellow]Note[/]: {escape(note)}", soft_wrap=True)
+    if len(report.failed) > 1:
+        _print_causes(report)
     data.print(escape(str(report)), soft_wrap=True)
+
+
+def _print_causes(report: FleetReport) -> None:
+    """Print the failures as causes, each with the command that tries its companies again."""
+    causes = report.causes
+    data.print(f"{len(report.failed)} failures, {len(causes)} causes:")
+    for cause in causes:
+        where = f" in revision {cause.revision}" if cause.revision else ""
+        data.print(f"  {len(cause.company_ids)} × {escape(cause.message)}{where}", soft_wrap=True)
+        only = " ".join(f"--only {company_id}" for company_id in cause.company_ids)
+        data.print(f"    try again: mpm-ops {report.action} {only}", soft_wrap=True)
 
 
 def consent(question: str, *, force: bool) -> None:

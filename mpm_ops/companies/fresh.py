@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import psycopg
 
+from mpm_ops.central.ledger import Planned
+from mpm_ops.companies.account import Account, Hooks, Job, account
+from mpm_ops.companies.grants import grant
 from mpm_ops.companies.installation import Installation
-from mpm_ops.companies.migrations import Hooks, account
-from mpm_ops.companies.register import grant
 from mpm_ops.companies.template import ensure_template, template_heads
 from mpm_ops.errors import Busy
 from mpm_ops.fleet.policy import Policy
@@ -28,11 +29,13 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
         template = ensure_template(installation, connection)
     heads = template_heads(installation)
 
-    def work(company: Company) -> Change:
+    def work(company: Company, _: Account) -> Change:
         _replace(installation, company, template)
         return Change(after=heads)
 
-    return account(installation, "migrate-tenant-fresh", companies, work, policy=policy, hooks=hooks)
+    planned = [Planned(company=company) for company in companies]
+    job = Job(action="migrate-tenant-fresh", planned=planned, work=work)
+    return account(installation, job, policy=policy, hooks=hooks)
 
 
 def _replace(installation: Installation, company: Company, template: str) -> None:

@@ -2,98 +2,56 @@
 
 from __future__ import annotations
 
-import time
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 
-from mpm_ops.central import ledger, registry
+import psycopg
+
+from mpm_ops.central import history, ledger
+from mpm_ops.central.ledger import Planned
+from mpm_ops.companies.account import Account, Hooks, Job, account
+from mpm_ops.companies.grants import grants_of
 from mpm_ops.companies.installation import Installation
-from mpm_ops.companies.register import grant
-from mpm_ops.errors import MigrationError, MpmOpsError, UnknownState
-from mpm_ops.fleet import runner
+from mpm_ops.companies.preflight import preflight
+from mpm_ops.companies.states import Stamps, heads_of, missing, mistaken, put_right, read_stamps
+from mpm_ops.errors import MigrationError, MpmOpsError, QueryError, UnknownState
 from mpm_ops.fleet.policy import Policy
-from mpm_ops.fleet.runner import Change
-from mpm_ops.postgres import databases
-from mpm_ops.records import Company, CompanyState, FleetReport, Outcome, Status
-from mpm_ops.schema.apply import Timeouts, apply, read_heads
+from mpm_ops.fleet.runner import Change, failure_of
+from mpm_ops.records import Company, DryRun, FleetReport, Outcome, PlannedSql, Status
+from mpm_ops.schema.apply import Manner, apply
+from mpm_ops.schema.live import LivePool
 from mpm_ops.schema.plan import Plan
-from mpm_ops.settings import operator
 
 #: A plan for a company in a state, or the reason why there is nothing to do.
 Planner = Callable[[Company, tuple[str, ...]], Plan | str]
-#: Heads by database, or why they cannot be read; a database that does not exist is not in it.
-Stamps = Mapping[str, tuple[str, ...] | MpmOpsError]
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hooks:
-    """What a caller may want to be told while a run is under way; called in the caller's thread."""
+class Course:
+    """What a run is going to do: who stands where, and a plan, a reason or an error for each."""
 
-    on_start: Callable[[int], None] = field(default=lambda _: None)
-    on_outcome: Callable[[Outcome], None] = field(default=lambda _: None)
+    action: str
+    companies: Sequence[Company]
+    stamps: Stamps
+    found: Mapping[int, Plan | str | MpmOpsError]
+    notes: Sequence[str] = ()
 
+    @property
+    def plans(self) -> dict[int, Plan]:
+        """The plans by company id."""
+        return {company_id: plan for company_id, plan in self.found.items() if isinstance(plan, Plan)}
 
-def states(installation: Installation, companies: Sequence[Company], *, verify: bool = False) -> list[CompanyState]:
-    """Tell where each company's database is and what is pending. Read-only.
-
-    One query answers for the whole fleet (D3); `verify` reads every `alembic_version` instead.
-    """
-    stamps = _stamps(installation, companies, verify=verify)
-    return [_state(installation, company, stamps) for company in companies]
-
-
-def _state(installation: Installation, company: Company, stamps: Stamps) -> CompanyState:
-    found = stamps.get(company.database)
-    heads = found if isinstance(found, tuple) else None
-    pending: tuple[str, ...] = ()
-    if found is None:
-        state = "no database"
-    elif heads is None:
-        state = "unreachable"
-    else:
-        try:
-            pending = tuple(revision.id for revision in installation.tenant_tree.pending(heads))
-            state = "behind" if pending else "current"
-        except UnknownState:
-            state = "unknown revision"
-    return CompanyState(
-        company_id=company.id,
-        company=company.name,
-        database=company.database,
-        heads=heads,
-        pending=pending,
-        state=state,
-    )
+    @property
+    def distinct(self) -> dict[str, Plan]:
+        """The plans by hash: as many as there are states."""
+        return {plan.hash: plan for plan in self.plans.values()}
 
 
-def _stamps(installation: Installation, companies: Sequence[Company], *, verify: bool) -> Stamps:
-    """Return the heads of every database that exists, or the error that reading them met.
-
-    Only a database without a stamp is opened, and with `verify` every one.
-    """
-    with installation.central() as connection:
-        stamps = databases.stamps(connection, f"{installation.settings.prefix}company_")
-    found: dict[str, tuple[str, ...] | MpmOpsError] = {}
-    for company in companies:
-        if company.database in stamps:
-            stamp = stamps[company.database]
-            found[company.database] = _read(installation, company) if verify or stamp is None else stamp
-    return found
-
-
-def _read(installation: Installation, company: Company) -> tuple[str, ...] | MpmOpsError:
-    try:
-        with installation.server.connect(company.database) as connection:
-            return read_heads(connection)
-    except MpmOpsError as exc:
-        # This company's outcome, and no reason for the others to go without theirs.
-        return exc
-
-
-def migrate(
-    installation: Installation, companies: Sequence[Company], *, policy: Policy, hooks: Hooks, verify: bool = False
-) -> FleetReport:
-    """Apply what is pending. A company with nothing pending is skipped without opening its database."""
+def upgrade(installation: Installation, companies: Sequence[Company], *, verify: bool = False) -> Course:
+    """Plan what is pending. A company with nothing pending needs no connection to its database. Read-only."""
     tree = installation.tenant_tree
     tree.heads()  # a tree that is not in order stops the run before the first company
 
@@ -101,150 +59,220 @@ def migrate(
         found = tree.upgrade_plan(heads)
         return found if found.steps else "nothing to migrate"
 
-    return _run(installation, "migrate-tenant", companies, plan, policy=policy, hooks=hooks, verify=verify)
+    return _course(installation, "migrate-tenant", companies, lambda *_: plan, verify=verify)
 
 
-def rollback(
-    installation: Installation, companies: Sequence[Company], *, step: int | None, policy: Policy, hooks: Hooks
-) -> FleetReport:
-    """Undo the last `step` revisions; without a number, what the last migrate-tenant run applied to each company."""
+def rollback(installation: Installation, companies: Sequence[Company], *, step: int | None) -> Course:
+    """Plan to undo the last `step` revisions; without a number, what the last migrate-tenant run applied to each."""
     tree = installation.tenant_tree
-    batches: dict[int, tuple[str, ...] | None] = {}
-    if step is None:
-        stamps = _stamps(installation, companies, verify=False)
-        with installation.central() as connection:
-            for company in companies:
-                batches[company.id] = ledger.last_batch(connection, company.id, _heads(stamps, company))
 
-    def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
-        applied = [revision.id for revision in tree.applied(heads)]
-        if step is not None:
-            undo = applied[-step:]
-        else:
-            target = batches[company.id]
-            if target is None:
-                return "no run brought it to this state: name the number of revisions with --step"
-            kept = {revision.id for revision in tree.applied(target)}
-            undo = [revision for revision in applied if revision not in kept]
-        return tree.downgrade_plan(heads, undo[::-1]) if undo else "nothing to roll back"
+    def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
+        ids = {company.id: heads_of(stamps, company) for company in companies}
+        batches = {} if step else {one: ledger.last_batch(connection, one, heads) for one, heads in ids.items()}
 
-    return _run(installation, "migrate-tenant-rollback", companies, plan, policy=policy, hooks=hooks)
+        def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
+            applied = [revision.id for revision in tree.applied(heads)]
+            if step is not None:
+                undo = applied[-step:]
+            else:
+                target = batches[company.id]
+                if target is None:
+                    return "no run brought it to this state: name the number of revisions with --step"
+                undo = _above(tree.applied(target), applied)
+            return tree.downgrade_plan(heads, undo[::-1]) if undo else "nothing to roll back"
+
+        return plan
+
+    return _course(installation, "migrate-tenant-rollback", companies, planner)
 
 
-def reset(installation: Installation, companies: Sequence[Company], *, policy: Policy, hooks: Hooks) -> FleetReport:
-    """Roll every revision back: the databases end without tables, and their rows are gone."""
+def undo(installation: Installation, companies: Sequence[Company], run_id: int) -> Course:
+    """Plan to undo exactly what one run applied, company by company."""
+    tree = installation.tenant_tree
+
+    def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
+        del stamps
+        moved = {one.company_id: one for one in history.outcomes(connection, run_id) if one.before != one.after}
+
+        def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
+            outcome = moved.get(company.id)
+            if outcome is None:
+                return f"run {run_id} applied nothing to it"
+            if heads == outcome.before:
+                return f"what run {run_id} applied is undone already"
+            if heads != outcome.after:
+                left, now = (", ".join(one) or "base" for one in (outcome.after, heads))
+                raise MigrationError(
+                    f"run {run_id} left it at {left}, and it is at {now} now",
+                    hint=f"Undo the later runs first: mpm-ops history {company.id}",
+                )
+            applied = [revision.id for revision in tree.applied(heads)]
+            return tree.downgrade_plan(heads, _above(tree.applied(outcome.before), applied)[::-1])
+
+        return plan
+
+    return _course(installation, "migrate-tenant-rollback", companies, planner)
+
+
+def reset(installation: Installation, companies: Sequence[Company]) -> Course:
+    """Plan to roll every revision back: the databases end without tables, and their rows are gone."""
     tree = installation.tenant_tree
 
     def plan(_: Company, heads: tuple[str, ...]) -> Plan | str:
-        undo = [revision.id for revision in reversed(tree.applied(heads))]
-        return tree.downgrade_plan(heads, undo) if undo else "nothing to roll back"
+        back = [revision.id for revision in reversed(tree.applied(heads))]
+        return tree.downgrade_plan(heads, back) if back else "nothing to roll back"
 
-    return _run(installation, "migrate-tenant-reset", companies, plan, policy=policy, hooks=hooks)
+    return _course(installation, "migrate-tenant-reset", companies, lambda *_: plan)
 
 
-def refresh(installation: Installation, companies: Sequence[Company], *, policy: Policy, hooks: Hooks) -> FleetReport:
-    """Roll every revision back and migrate again: the databases end as new ones, without their rows."""
+def refresh(installation: Installation, companies: Sequence[Company]) -> Course:
+    """Plan to roll every revision back and migrate again: the databases end as new ones, without their rows."""
 
     def plan(_: Company, heads: tuple[str, ...]) -> Plan | str:
         return installation.tenant_tree.rebuild_plan(heads)
 
-    return _run(installation, "migrate-tenant-refresh", companies, plan, policy=policy, hooks=hooks)
+    return _course(installation, "migrate-tenant-refresh", companies, lambda *_: plan)
 
 
-def _run(
-    installation: Installation,
-    action: str,
-    companies: Sequence[Company],
-    planner: Planner,
-    *,
-    policy: Policy,
-    hooks: Hooks,
-    verify: bool = False,
+def dry_run(course: Course) -> DryRun:
+    """Tell what a run would do: the SQL of each distinct plan, and who would go through it. Read-only."""
+    plans = [
+        PlannedSql(
+            hash=digest,
+            before=plan.before,
+            after=plan.after,
+            sql=plan.sql,
+            companies=[str(one) for one in course.companies if course.found[one.id] is plan],
+        )
+        for digest, plan in course.distinct.items()
+    ]
+    others = {str(one): str(found) for one in course.companies if not isinstance(found := course.found[one.id], Plan)}
+    return DryRun(action=course.action, plans=plans, others=others, notes=course.notes)
+
+
+def go(
+    installation: Installation, course: Course, *, policy: Policy, hooks: Hooks, resumes: int | None = None
 ) -> FleetReport:
-    stamps = _stamps(installation, companies, verify=verify)
-    plans = {company.id: _planned(planner, company, stamps) for company in companies}
+    """Take the companies along their plans, with an outcome for each."""
+    failing: dict[int, MpmOpsError] = {}
+    if policy.preflight != "off":
+        failing = preflight(installation, course.plans, course.companies, workers=policy.workers)
+    refused = ""
+    if failing and policy.preflight == "stop":
+        refused = f"an assertion failed in {len(failing)} companies"
     owner = installation.settings.owner_role
-    timeouts = Timeouts(lock=policy.lock_timeout, statement=policy.statement_timeout)
 
-    def work(company: Company) -> Change:
-        found = plans[company.id]
-        if isinstance(found, MpmOpsError):
-            raise found
-        if isinstance(found, str):
-            heads = _heads(stamps, company)
-            return Change(before=heads, after=heads, skipped=found)
-        apply(
-            installation.server,
-            company.database,
-            found,
-            owner=owner,
-            timeouts=timeouts,
-            afterwards=(lambda connection: grant(connection, owner=owner)) if found.creates_tables else None,
+    def work(company: Company, pages: Account) -> Change:
+        plan = course.found[company.id]
+        if isinstance(plan, MpmOpsError):
+            raise plan
+        if isinstance(plan, str):
+            raise MigrationError(plan)
+        manner = Manner(
+            lock_timeout=policy.lock_timeout,
+            statement_timeout=policy.statement_timeout,
+            one_transaction=policy.one_transaction,
+            application=pages.application,
+            also=lambda step: grants_of(step, company.database),
         )
-        return Change(before=found.before, after=found.after)
+        try:
+            done = apply(installation.server, company.database, plan, owner=owner, manner=manner, live=live)
+        except QueryError as exc:
+            if exc.sqlstate == _LOCK_NOT_AVAILABLE:
+                exc.blocker = pages.blocker(company.database)
+            raise
+        if not done.steps:
+            return Change(before=done.before, after=done.before, skipped="another run has done it meanwhile")
+        return Change(before=done.before, after=plan.after)
 
-    used = {plan.hash: plan for plan in plans.values() if isinstance(plan, Plan)}
-    summary: list[dict[str, object]] = [{"hash": h, "from": plan.before, "to": plan.after} for h, plan in used.items()]
-    return account(installation, action, companies, work, policy=policy, hooks=hooks, plans=summary)
+    job = Job(
+        action=course.action,
+        planned=[_planned(course, company) for company in course.companies],
+        work=work,
+        idle=_idle(course, failing),
+        plans=[_summary(plan) for plan in course.distinct.values()],
+        notes=course.notes,
+        refused=refused,
+        resumes=resumes,
+    )
+    with closing(LivePool()) as live:
+        return account(installation, job, policy=policy, hooks=hooks)
 
 
-def account(
+def _course(
     installation: Installation,
     action: str,
     companies: Sequence[Company],
-    work: Callable[[Company], Change],
+    planner: Callable[[psycopg.Connection, Stamps], Planner],
     *,
-    policy: Policy,
-    hooks: Hooks,
-    plans: Sequence[dict[str, object]] = (),
-) -> FleetReport:
-    """Run `work` over the companies with the ledger around it: written before the first is touched, and after each."""
-    began = time.monotonic()
-    hooks.on_start(len(companies))
+    verify: bool = False,
+) -> Course:
     with installation.central() as connection:
-        run_id = ledger.open_run(
-            connection,
-            action=action,
-            operator=operator(),
-            policy=policy.model_dump(mode="json"),
-            plans=plans,
-            companies=companies,
-        )
-
-        def on_outcome(outcome: Outcome) -> None:
-            ledger.record(connection, run_id, outcome)
-            hooks.on_outcome(outcome)
-
-        outcomes = runner.run(companies, work, policy=policy, on_outcome=on_outcome)
-        halted = any(outcome.status is Status.UNTOUCHED for outcome in outcomes)
-        ledger.close_run(connection, run_id, interrupted=halted)
-    return FleetReport(run_id=run_id, action=action, outcomes=outcomes, seconds=time.monotonic() - began)
+        stamps = read_stamps(installation, connection, companies, verify=verify)
+        plan = planner(connection, stamps)
+        found = {company.id: _found(plan, company, stamps) for company in companies}
+        plans = {one.hash: one for one in found.values() if isinstance(one, Plan)}
+        notes = _edited(connection, list(plans.values())) if plans else []
+        if verify and (wrong := mistaken(installation, connection, companies, stamps)):
+            misled = [company for company in companies if company.id in wrong]
+            put_right(installation, connection, misled, stamps)
+            notes += [f"{company}: {wrong[company.id]}; put right" for company in misled]
+    return Course(action=action, companies=companies, stamps=stamps, found=found, notes=notes)
 
 
-def _planned(planner: Planner, company: Company, stamps: Stamps) -> Plan | str | MpmOpsError:
+def _found(planner: Planner, company: Company, stamps: Stamps) -> Plan | str | MpmOpsError:
     """Return the company's plan, the reason for none, or the error that is its outcome."""
     heads = stamps.get(company.database)
     if heads is None:
-        return MigrationError(
-            f"its database {company.database} does not exist", hint="Restore it from a backup.", company=company.name
-        )
+        return missing(company)
     if isinstance(heads, MpmOpsError):
         return heads
     try:
         return planner(company, heads)
-    except UnknownState as exc:
+    except (UnknownState, MigrationError) as exc:
         return exc
 
 
-def _heads(stamps: Stamps, company: Company) -> tuple[str, ...]:
-    found = stamps.get(company.database)
-    return found if isinstance(found, tuple) else ()
+def _above(kept: Sequence[object], applied: Sequence[str]) -> list[str]:
+    """Return the revisions of `applied`, oldest first, that are not among the `kept` ones."""
+    ids = {getattr(revision, "id", "") for revision in kept}
+    return [revision for revision in applied if revision not in ids]
 
 
-def chosen(installation: Installation, terms: Sequence[int | str] | None) -> list[Company]:
-    """Return the companies that `terms` name, or all active ones when it is None. Read-only."""
-    with installation.central() as connection:
-        if terms is None:
-            return registry.companies(connection)
-        found = [registry.find(connection, term) for term in terms]
-    return list({company.id: company for company in found}.values())
+def _edited(connection: psycopg.Connection, plans: Sequence[Plan]) -> list[str]:
+    """Tell which revisions have other SQL now than when they were applied to other companies."""
+    known = history.hashes(connection)
+    return [
+        f"revision {step.revision} was edited: it was applied with other SQL before ({', '.join(sorted(before))}, "
+        f"now {step.hash}); `mpm-ops drift` shows what differs"
+        for step in {step.revision: step for plan in plans for step in plan.steps}.values()
+        if (before := known.get((step.revision, step.direction), set()) - {step.hash})
+    ]
+
+
+def _planned(course: Course, company: Company) -> Planned:
+    plan = course.found[company.id]
+    digest = plan.hash if isinstance(plan, Plan) else ""
+    return Planned(company=company, before=heads_of(course.stamps, company), plan=digest)
+
+
+def _idle(course: Course, failing: Mapping[int, MpmOpsError]) -> list[Outcome]:
+    """Return the outcomes that are known before the run: nothing to do, or an assertion that failed."""
+    found = []
+    for company in course.companies:
+        heads = heads_of(course.stamps, company)
+        plan = course.found[company.id]
+        outcome = Outcome(company_id=company.id, company=company.name, status=Status.SKIPPED, before=heads, after=heads)
+        if isinstance(plan, str):
+            found.append(dataclasses.replace(outcome, reason=plan))
+        elif exc := failing.get(company.id):
+            found.append(dataclasses.replace(outcome, status=Status.FAILED, failure=failure_of(exc)))
+    return found
+
+
+def _summary(plan: Plan) -> dict[str, object]:
+    steps = [
+        {"revision": step.revision, "direction": step.direction, "hash": step.hash, "after": step.after}
+        for step in plan.steps
+    ]
+    return {"hash": plan.hash, "from": plan.before, "to": plan.after, "steps": steps}

@@ -11,13 +11,13 @@ import bcrypt
 import psycopg
 
 from mpm_ops.central import ledger, registry
+from mpm_ops.companies.grants import grant
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.registration import Registration
 from mpm_ops.companies.template import ensure_template, template_heads
 from mpm_ops.errors import MpmOpsError, ProvisionError
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.records import Company, Plugin
-from mpm_ops.tenant.readable import READABLE
 
 #: What plugins.status says of an installed plugin.
 PLUGIN_ACTIVE = 1
@@ -104,17 +104,6 @@ def finish(connection: psycopg.Connection, company_id: int, emails: list[str]) -
             registry.insert_proxy(connection, company_id, email)
         registry.activate(connection, company_id)
         ledger.forget_steps(connection, company_id)
-
-
-def grant(connection: psycopg.Connection, *, owner: str, database: str = "") -> None:
-    """Grant the tables of the database that `connection` goes to, to the two groups of `database` (default: itself).
-
-    Run it as the owner.
-    """
-    name = database or connection.info.dbname
-    app, read = roles.app_group(name), roles.read_group(name)
-    roles.grant_application(connection, owner=owner, app=app, read=read)
-    roles.grant_reading(connection, read, READABLE)
 
 
 def _refuse_leftovers(saga: _Saga) -> None:

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_AMOUNT = re.compile(r"(\d{1,6})(%?)")
+
+
+def _amount(value: str) -> str:
+    """A number of companies, `3`, or a share of them, `5%`; empty is none."""
+    found = _AMOUNT.fullmatch(value.strip())
+    if value and (found is None or (found[2] and int(found[1]) > 100)):
+        raise ValueError("is a number of companies, such as 3, or a share of them, such as 5%")
+    return value.strip()
+
+
+def _canary(value: str) -> str:
+    """An amount, or ids of companies: `#4 #8`."""
+    if re.fullmatch(r"\s*(#\d+[\s,]*)+", value):
+        return value.strip()
+    return _amount(value)
+
+
+Amount = Annotated[str, AfterValidator(_amount)]
+
+
+def counted(amount: str, total: int) -> int:
+    """Return how many of `total` an amount means: a share is rounded up, so that 5% of 3 is 1."""
+    number, percent = int(amount.rstrip("%")), amount.endswith("%")
+    return min(total, math.ceil(total * number / 100) if percent else number)
 
 
 class Policy(BaseModel):
-    """How many companies at a time, how patient, how persistent. Also the form that Prefect shows."""
+    """How many companies at a time and in which order, how patient, how persistent, and when to stop.
+
+    Also the form that Prefect shows.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    workers: int = Field(default=8, ge=1, le=512, description="Company databases worked on at the same time.")
+    workers: int = Field(default=8, ge=1, le=512, description="Company databases worked on at the same time, at most.")
     attempts: int = Field(default=4, ge=1, le=20, description="Tries per company when the error is transient.")
     backoff: float = Field(default=0.5, ge=0, le=60, description="Seconds before the second try; doubles each time.")
     lock_timeout: int = Field(
@@ -18,4 +51,27 @@ class Policy(BaseModel):
     )
     statement_timeout: int = Field(
         default=0, ge=0, le=86_400_000, description="Milliseconds that one statement may take; 0 is no limit."
+    )
+    one_transaction: bool = Field(
+        default=False, description="All revisions of a company in one transaction: all of them or none."
+    )
+    canary: Annotated[str, AfterValidator(_canary)] = Field(
+        default="", description="Who goes first, before all others: 3, 5% or ids, as #4 #8."
+    )
+    wave: Amount = Field(default="", description="How many go together after that: 50 or 20%; empty is all the rest.")
+    gate: str = Field(
+        default="",
+        description="A SELECT for what must not be there: a row of it, in any company just done, ends the run.",
+    )
+    soak: float = Field(default=0, ge=0, le=86_400, description="Seconds to wait after the canary and each wave.")
+    max_failures: Amount = Field(
+        default="", description="So many failures, 3 or 5%, and no further company is begun; empty is no limit."
+    )
+    preflight: Literal["stop", "skip", "off"] = Field(
+        default="stop",
+        description="When an assertion of a revision fails in some company: begin none, leave those out, do not ask.",
+    )
+    skip: tuple[int | str, ...] = Field(default=(), description="Companies to leave out: ids, names or e-mails.")
+    match: tuple[str, ...] = Field(
+        default=(), description="Only companies that fit all of these: a name pattern (Solar*) or plugin=NAME."
     )

@@ -24,6 +24,14 @@ def names(connection: psycopg.Connection, prefix: str) -> list[str]:
     return [name for (name,) in rows]
 
 
+def sizes(connection: psycopg.Connection, names: Collection[str]) -> dict[str, int]:
+    """Return the bytes that each of these databases takes on disk; one that is gone is not in it. Read-only."""
+    rows = connection.execute(
+        "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname = ANY(%s)", [list(names)]
+    )
+    return dict(rows.fetchall())
+
+
 def create(connection: psycopg.Connection, name: str, *, owner: str | None = None, template: str = "template0") -> None:
     """Create a database as a copy of `template`; without an owner it belongs to the login.
 

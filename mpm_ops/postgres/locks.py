@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg import sql
 
 #: First half of every key of ours, so that an application's own advisory locks do not collide ("mpm" in ASCII).
-_CLASS = 0x6D706D
+CLASS = 0x6D706D
 
 
 @contextmanager
 def try_lock(connection: psycopg.Connection, key: str) -> Iterator[bool]:
     """Try to take the lock `key` in the connection's database for a block; yields whether it was got."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_CLASS, key]).fetchone()
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [CLASS, key]).fetchone()
     got = bool(row and row[0])
     try:
         yield got
@@ -23,10 +24,15 @@ def try_lock(connection: psycopg.Connection, key: str) -> Iterator[bool]:
             _unlock(connection, key)
 
 
+def hold(connection: psycopg.Connection, key: str) -> None:
+    """Take the lock `key` for as long as the connection is open, when nobody has it; never waits."""
+    connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [CLASS, key])
+
+
 @contextmanager
 def lock(connection: psycopg.Connection, key: str) -> Iterator[None]:
     """Wait for the lock `key` in the connection's database and hold it for a block."""
-    connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [_CLASS, key])
+    connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [CLASS, key])
     try:
         yield
     finally:
@@ -37,7 +43,7 @@ def lock(connection: psycopg.Connection, key: str) -> Iterator[None]:
 def _unlock(connection: psycopg.Connection, key: str) -> None:
     # A broken connection has lost its locks already; the error that broke it is the one to report.
     try:
-        connection.execute("RESET ROLE; RESET lock_timeout")
-        connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_CLASS, key])
+        unlock = sql.SQL("RESET ROLE; RESET lock_timeout; SELECT pg_advisory_unlock({}, hashtext({}))")
+        connection.execute(unlock.format(CLASS, key))
     except psycopg.OperationalError:
         connection.close()

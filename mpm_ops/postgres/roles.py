@@ -100,31 +100,38 @@ def grant_application(connection: psycopg.Connection, *, owner: str, app: str, r
     )
 
 
-def grant_reading(connection: psycopg.Connection, group: str, readable: Mapping[str, tuple[str, ...]]) -> None:
-    """Grant SELECT to `group` table by table; an empty tuple of columns means all columns.
+def reading_statement(group: str, readable: Mapping[str, tuple[str, ...]]) -> sql.Composed:
+    """Return the statement that grants SELECT to `group` table by table; an empty tuple of columns means all of them.
 
-    Tables and columns of the list that this database does not have (yet, or any more) are passed over: the list
-    belongs to the newest revision.
+    Tables and columns of the list that the database does not have (yet, or any more) are passed over: the list
+    belongs to the newest revision. One statement, because the server has to look.
     """
-    present: dict[str, set[str]] = {}
-    rows = connection.execute(
-        """
-        SELECT c.relname, a.attname
-        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-        """
+    rows = sql.SQL(", ").join(
+        sql.SQL("({}, {}::text[])").format(sql.Literal(table), sql.Literal(list(columns)))
+        for table, columns in sorted(readable.items())
     )
-    for table, column in rows:
-        present.setdefault(table, set()).add(column)
-    role = sql.Identifier(group)
-    statements = []
-    for table, columns in readable.items():
-        if table not in present:
-            continue
-        kept = [column for column in columns if column in present[table]]
-        listed = sql.SQL(" ({})").format(sql.SQL(", ").join(map(sql.Identifier, kept))) if columns else sql.SQL("")
-        if columns and not kept:
-            continue
-        statements.append(sql.SQL("GRANT SELECT{} ON {} TO {}").format(listed, sql.Identifier("public", table), role))
-    if statements:
-        connection.execute(sql.SQL("; ").join(statements))
+    body = sql.SQL(
+        """
+        DECLARE
+            listed record;
+        BEGIN
+            FOR listed IN
+                SELECT c.oid::regclass AS relation, r.columns = '{{}}' AS whole,
+                       string_agg(quote_ident(a.attname), ', ') AS columns
+                FROM (VALUES {rows}) AS r (name, columns)
+                JOIN pg_class c ON c.relname = r.name AND c.relnamespace = 'public'::regnamespace
+                    AND c.relkind IN ('r', 'p', 'v')
+                LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY (r.columns)
+                    AND NOT a.attisdropped AND a.attnum > 0
+                GROUP BY c.oid, r.columns
+            LOOP
+                IF listed.whole THEN
+                    EXECUTE format('GRANT SELECT ON %s TO %I', listed.relation, {group});
+                ELSIF listed.columns IS NOT NULL THEN
+                    EXECUTE format('GRANT SELECT (%s) ON %s TO %I', listed.columns, listed.relation, {group});
+                END IF;
+            END LOOP;
+        END
+        """
+    ).format(rows=rows, group=sql.Literal(group))
+    return sql.SQL("DO {}").format(sql.Literal(body.as_string()))

@@ -82,13 +82,13 @@ class Server:
         finally:
             connection.close()
 
-    def engine(self, database: str) -> sa.Engine:
+    def engine(self, database: str, *, application: str = "mpm_ops") -> sa.Engine:
         """Return the SQLAlchemy engine of `database`, made once."""
         if database not in self._engines:
             # A creator, so that no URL with a password exists for SQLAlchemy to show.
             self._engines[database] = sa.create_engine(
                 "postgresql+psycopg://",
-                creator=lambda: psycopg.connect(self.dsn(database), application_name="mpm_ops", connect_timeout=10),
+                creator=lambda: psycopg.connect(self.dsn(database), application_name=application, connect_timeout=10),
                 pool_size=4,
                 pool_pre_ping=True,
             )

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
-from mpm_ops.errors import Busy, MpmOpsError, StateChanged
+from mpm_ops.errors import Busy, MigrationError, MpmOpsError, StateChanged
 from mpm_ops.postgres import databases, locks
+from mpm_ops.postgres.script import Row, run_script
 from mpm_ops.postgres.server import Server, translated
+from mpm_ops.schema.live import LivePool, LiveStep
 from mpm_ops.schema.plan import Part, Plan, Step
 
 #: The lock that a migration holds inside the company's database.
 LOCK = "migrate"
+_CONCURRENT_INDEX = re.compile(
+    r"\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(\"[^\"]+\"|\w+)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timeouts:
-    """How long a migration may wait; in milliseconds, 0 is for ever."""
+class Manner:
+    """How a plan is applied. Timeouts are in milliseconds, 0 is for ever."""
 
     #: For a table lock. Short, because everybody else queues behind a waiting ALTER TABLE.
-    lock: int = 2_000
-    #: For one statement.
-    statement: int = 0
+    lock_timeout: int = 2_000
+    statement_timeout: int = 0
+    #: All revisions in one transaction: all or none.
+    one_transaction: bool = False
+    #: Shows in pg_stat_activity.
+    application: str = "mpm_ops/migrate"
+    #: More statements for a step's own transaction, such as grants on the tables that it creates.
+    also: Callable[[Step], Sequence[str]] = lambda _: ()
+    #: Statements to run just before each commit, and who gets their rows: what a rehearsal wants to see.
+    probe: Sequence[str] = ()
+    on_step: Callable[[Step, Sequence[Row]], None] = lambda _, __: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What `apply` did: the state that it found, and the steps that it took."""
+
+    before: tuple[str, ...]
+    steps: Sequence[Step]
 
 
 def apply(
@@ -33,72 +55,182 @@ def apply(
     plan: Plan,
     *,
     owner: str | None,
-    timeouts: Timeouts | None = None,
-    afterwards: Callable[[psycopg.Connection], None] | None = None,
-    force: bool = False,
-) -> None:
-    """Take `database` through `plan`, as role `owner`.
+    manner: Manner | None = None,
+    live: LivePool | None = None,
+) -> Applied:
+    """Take `database` along `plan` from wherever on it the database is, as role `owner`.
 
-    A failing revision is rolled back and leaves the database exactly at the revision before it. `afterwards` runs
-    with the same connection, still as the owner and under the lock.
+    A failing revision is rolled back and leaves the database exactly at the revision before it; the error tells
+    which (`revision`) and where the database is now (`reached`). Commits before the last are not waited for, the
+    last one is, and it flushes them all: when this returns, all of it is on disk.
 
-    Raises Busy when another runner holds the lock, StateChanged when the database is not in `plan.before`.
+    Raises Busy when another runner holds the lock, StateChanged when the plan does not pass where the database is.
     """
+    manner = manner or Manner()
     with (
-        server.connect(database, application="mpm_ops/migrate") as connection,
+        server.connect(database, application=manner.application) as connection,
         locks.try_lock(connection, LOCK) as got,
     ):
         if not got:
             raise Busy(hint="Wait for the other run to end, then run this again.")
+        setup = ["SET synchronous_commit = off"]
         if owner is not None:
-            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
+            setup.append(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)).as_string())
+        run_script(connection, setup)
         state = read_heads(connection)
-        if state != plan.before and not force:
+        steps = plan.rest(state)
+        if steps is None:
             raise StateChanged(
                 f"the database is at {', '.join(state) or 'base'}, not at {', '.join(plan.before) or 'base'}",
                 hint="Another run has changed it, or its stamp is wrong: run the command again with --verify.",
             )
-        for step in plan.steps:
-            _apply_step(connection, step, timeouts or Timeouts())
-        if afterwards is not None and plan.steps:
-            afterwards(connection)
+        run = _Application(server, connection, manner, owner, live, plan)
+        run.go(state, steps)
+        if not steps:
+            # It is there already, and whoever planned this was misled by the stamp.
+            run_script(connection, [databases.stamp(database, state).as_string()])
+    return Applied(before=state, steps=steps)
 
 
 def read_heads(connection: psycopg.Connection) -> tuple[str, ...]:
     """Read `alembic_version`, the truth about a database's state; sorted, empty is base. Read-only."""
-    row = connection.execute("SELECT to_regclass('public.alembic_version') IS NOT NULL").fetchone()
-    if not (row and row[0]):
+    try:
+        rows = connection.execute("SELECT version_num FROM public.alembic_version ORDER BY version_num")
+        return tuple(head for (head,) in rows)
+    except (errors.UndefinedTable, errors.InvalidSchemaName):
         return ()
-    return tuple(head for (head,) in connection.execute("SELECT version_num FROM public.alembic_version ORDER BY 1"))
 
 
-def _apply_step(connection: psycopg.Connection, step: Step, timeouts: Timeouts) -> None:
-    last = step.parts[-1]
-    for part in step.parts:
-        try:
-            if part.transactional:
-                _run_transaction(connection, part, timeouts, stamp=step.after if part is last else None)
+@dataclass
+class _Application:
+    """One plan on its way through one database."""
+
+    server: Server
+    connection: psycopg.Connection
+    manner: Manner
+    owner: str | None
+    live: LivePool | None
+    plan: Plan
+
+    def go(self, state: tuple[str, ...], steps: Sequence[Step]) -> None:
+        groups = [tuple(steps)] if self.manner.one_transaction and steps else [(step,) for step in steps]
+        if self.manner.one_transaction and not all(step.transactional for step in steps):
+            raise MigrationError(
+                "these revisions cannot share one transaction: one of them is live or runs outside a transaction",
+                hint="Run it without the option for one transaction.",
+            )
+        reached = state
+        for group in groups:
+            step = group[-1]
+            try:
+                if step.live:
+                    self._run_live(step)
+                else:
+                    self._run_parts(group, last=group is groups[-1])
+            except MpmOpsError as exc:
+                exc.found, exc.reached = state, reached
+                exc.revision = exc.revision or step.revision
+                self._recover(durable=reached != state)
+                raise
+            reached = step.after
+
+    def _run_parts(self, group: Sequence[Step], *, last: bool) -> None:
+        """Run the steps of one transaction, or the one step that has parts outside of one."""
+        if len(group) > 1 or len(group[0].parts) == 1:
+            self._transaction(group, [text for step in group for text in step.parts[0].statements], last=last)
+            return
+        (step,) = group
+        for part in step.parts:
+            if part is step.parts[-1]:
+                self._transaction(group, part.statements, last=last)
+            elif part.transactional:
+                run_script(self.connection, [*self._begin(last=False), *part.statements, "COMMIT"])
             else:
-                for statement in part.statements:
-                    _execute(connection, statement)
+                self._outside(part)
+
+    def _transaction(self, group: Sequence[Step], statements: Sequence[str], *, last: bool) -> None:
+        step = group[-1]
+        also = [text for one in group for text in self.manner.also(one)]
+        stamp = databases.stamp(self.connection.info.dbname, step.after).as_string(self.connection)
+        script = [*self._begin(last=last), *statements, *also, stamp, *self.manner.probe, "COMMIT"]
+        try:
+            rows = run_script(self.connection, script)
         except MpmOpsError as exc:
-            exc.revision = step.revision
+            exc.revision = _owner_of(getattr(exc, "statement", ""), group)
             raise
+        self.manner.on_step(step, rows)
 
+    def _begin(self, *, last: bool) -> list[str]:
+        return [
+            "BEGIN",
+            f"SET LOCAL lock_timeout = {self.manner.lock_timeout:d}",
+            f"SET LOCAL statement_timeout = {self.manner.statement_timeout:d}",
+            # The one commit that is waited for: its flush takes those before it along.
+            *(["SET LOCAL synchronous_commit = on"] if last else []),
+        ]
 
-def _run_transaction(
-    connection: psycopg.Connection, part: Part, timeouts: Timeouts, *, stamp: tuple[str, ...] | None
-) -> None:
-    with connection.transaction():
-        connection.execute(
-            f"SET LOCAL lock_timeout = {timeouts.lock:d}; SET LOCAL statement_timeout = {timeouts.statement:d}".encode()
-        )
+    def _outside(self, part: Part) -> None:
+        """Run what PostgreSQL refuses inside a transaction, such as CREATE INDEX CONCURRENTLY."""
         for statement in part.statements:
-            _execute(connection, statement)
-        if stamp is not None:
-            connection.execute(databases.stamp(connection.info.dbname, stamp))
+            for name in _CONCURRENT_INDEX.findall(statement):
+                self._drop_invalid(name.strip('"'))
+            _alone(self.connection, statement)
+
+    def _drop_invalid(self, index: str) -> None:
+        """Take away the invalid index that an attempt which broke off has left; a valid one is not touched."""
+        row = self.connection.execute(
+            """
+            SELECT c.oid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+            WHERE c.relname = %s AND c.relnamespace = 'public'::regnamespace AND NOT i.indisvalid
+            """,
+            [index],
+        ).fetchone()
+        if row:
+            _alone(self.connection, f"DROP INDEX CONCURRENTLY {row[0]}")
+
+    def _run_live(self, step: Step) -> None:
+        if self.live is None:
+            raise MigrationError("a live revision cannot run here", hint="Run it with mpm-ops migrate-tenant.")
+        self.live.run(
+            LiveStep(
+                places=self.plan.places,
+                revision=step.revision,
+                direction=step.direction,
+                database=self.connection.info.dbname,
+                dsn=self.server.dsn(self.connection.info.dbname),
+                owner=self.owner,
+                application=self.manner.application,
+                lock_timeout=self.manner.lock_timeout,
+                statement_timeout=self.manner.statement_timeout,
+            )
+        )
+        if created := self.manner.also(step):
+            run_script(self.connection, [*self._begin(last=True), *created, "COMMIT"])
+        self.manner.on_step(step, ())
+
+    def _recover(self, *, durable: bool) -> None:
+        """Roll the failed transaction back; with `durable`, wait until the steps before it are on disk."""
+        try:
+            self.connection.rollback()
+            if durable:
+                run_script(
+                    self.connection,
+                    ["BEGIN", "SET LOCAL synchronous_commit = on", "SELECT pg_current_xact_id()", "COMMIT"],
+                )
+        except (psycopg.Error, MpmOpsError):
+            # The connection is gone, and what it was doing with it; the error under way says why.
+            self.connection.close()
 
 
-def _execute(connection: psycopg.Connection, statement: str) -> None:
+def _alone(connection: psycopg.Connection, statement: str) -> None:
+    """Run one statement by itself: a message with a second one would be a transaction."""
     with translated(statement):
         connection.execute(statement.encode())
+
+
+def _owner_of(statement: str, group: Sequence[Step]) -> str:
+    """Name the revision of the group that `statement` is from; the last one when it is the stamp or a grant."""
+    for step in group:
+        if any(statement in part.statements for part in step.parts):
+            return step.revision
+    return group[-1].revision

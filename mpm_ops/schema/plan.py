@@ -7,9 +7,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
-_CREATES_TABLE = re.compile(r"\bCREATE\s+(UNLOGGED\s+)?TABLE\b", re.IGNORECASE)
+_CREATES_TABLE = re.compile(
+    r"\bCREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:public\.)?\"?(\w+)", re.IGNORECASE
+)
+
+
+Direction = Literal["upgrade", "downgrade"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """An assertion that a revision brings: no company may have rows that `query` selects, or the revision fails."""
+
+    revision: str
+    name: str
+    query: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +42,40 @@ class Step:
 
     revision: str
     message: str
-    direction: Literal["upgrade", "downgrade"]
+    direction: Direction
     #: Heads of the database once the step is through, sorted.
     after: tuple[str, ...]
     parts: tuple[Part, ...]
+    #: For a step that reads rows while it runs, which Alembic runs on each database: the file and a hash of its text.
+    live: str = ""
 
     @property
     def sql(self) -> str:
         """The statements as one text, with BEGIN and COMMIT where they stand."""
         texts = [f"-- {self.direction} {self.revision}: {self.message}"]
+        if self.live:
+            texts.append(f"-- live: {self.live} is run on each database by itself")
         for part in self.parts:
             lines = list(part.statements)
             texts += ["BEGIN;", *lines, "COMMIT;"] if part.transactional else lines
         return "\n\n".join(texts)
+
+    @cached_property
+    def hash(self) -> str:
+        """Twelve hex digits that change when any statement does."""
+        return _hash(self.sql)
+
+    @cached_property
+    def creates(self) -> frozenset[str]:
+        """Names of the tables that come into being, which then need grants."""
+        return frozenset(
+            name for part in self.parts for text in part.statements for name in _CREATES_TABLE.findall(text)
+        )
+
+    @property
+    def transactional(self) -> bool:
+        """Whether the step is one transaction, which another step could share."""
+        return not self.live and all(part.transactional for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -49,6 +85,8 @@ class Plan:
     #: Heads that the database must have, sorted; empty is base.
     before: tuple[str, ...]
     steps: Sequence[Step]
+    #: The folders of the tree that made it: what another process needs for a live step.
+    places: tuple[Path, Path] = (Path(), Path())
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -61,13 +99,20 @@ class Plan:
         return "\n\n".join(step.sql for step in self.steps)
 
     @cached_property
-    def creates_tables(self) -> bool:
-        """Whether tables come into being, which then need grants."""
-        return any(
-            _CREATES_TABLE.search(text) for step in self.steps for part in step.parts for text in part.statements
-        )
-
-    @cached_property
     def hash(self) -> str:
         """Twelve hex digits that change when any statement does."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()[:12]
+        return _hash(self.sql)
+
+    def rest(self, state: tuple[str, ...]) -> Sequence[Step] | None:
+        """Return the steps still to go from `state`; None when the plan does not pass there.
+
+        A run that broke off half-way, or another runner, may have taken the database along.
+        """
+        if state == self.before:
+            return self.steps
+        passed = [step.after for step in self.steps]
+        return self.steps[passed.index(state) + 1 :] if state in passed else None
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

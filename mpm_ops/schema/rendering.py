@@ -6,26 +6,31 @@ measured to stamp wrong schemas as done (design D2). So whatever runs Alembic ho
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import alembic.util
-from alembic.script import ScriptDirectory
+import psycopg
+import sqlalchemy as sa
+from alembic.script import Script, ScriptDirectory
 
 from mpm_ops.errors import MpmOpsError, RevisionError
-from mpm_ops.schema.plan import Part, Step
+from mpm_ops.postgres.server import ours
+from mpm_ops.schema.plan import Direction, Part, Step
 
+_MUST_RENDER = "A revision must render without a database. One that reads rows while it runs says live = True."
 #: One thread at a time in Alembic.
 LOCK = threading.RLock()
 
 
 @contextmanager
-def alembic_border(doing: str) -> Iterator[None]:
-    """Hold the lock, and turn what Alembic or a revision file raises into ours."""
+def alembic_border(doing: str, *, live: bool = False) -> Iterator[None]:
+    """Hold the lock, and turn what Alembic or a revision file raises into ours; `live` says that it has a database."""
     with LOCK:
         try:
             yield
@@ -38,11 +43,15 @@ def alembic_border(doing: str) -> Iterator[None]:
             ) from exc
         except alembic.util.CommandError as exc:
             raise RevisionError(f"{doing}: {exc}") from exc
+        except sa.exc.DBAPIError as exc:
+            if not isinstance(exc.orig, psycopg.Error):
+                raise
+            raise ours(exc.orig, exc.statement or "") from exc
         # A revision file is somebody's program: it may raise anything while it is imported or rendered.
         except Exception as exc:
             raise RevisionError(
                 f"{doing}: {_culprit(exc)}{type(exc).__name__}: {exc}",
-                hint="A revision must render without a database: no op.get_bind(), no query in it.",
+                hint="" if live else _MUST_RENDER,
             ) from exc
 
 
@@ -58,10 +67,19 @@ def _culprit(exc: Exception) -> str:
     return found
 
 
+def is_live(script: Script) -> bool:
+    """Whether a revision says of itself, by `live = True`, that it reads rows while it runs."""
+    return bool(getattr(script.module, "live", False))
+
+
+def _digest(script: Script) -> str:
+    return hashlib.sha256(Path(script.path).read_bytes()).hexdigest()[:12]
+
+
 class Collector:
     """Alembic's output buffer: one write is one statement, so nothing has to be split."""
 
-    def __init__(self, scripts: ScriptDirectory, direction: Literal["upgrade", "downgrade"]) -> None:
+    def __init__(self, scripts: ScriptDirectory, direction: Direction) -> None:
         self._scripts = scripts
         self._direction = direction
         self._transactional = False
@@ -89,13 +107,17 @@ class Collector:
     def cut(self, *, step: Any, heads: set[str], **_: Any) -> None:
         """End a step; Alembic calls this after each revision, before its COMMIT."""
         revision = step.up_revision_id
+        script = self._scripts.get_revision(revision)
+        parts = self._taken()
+        live = is_live(script)
         self._steps.append(
             Step(
                 revision=revision,
-                message=self._scripts.get_revision(revision).doc,
+                message=script.doc,
                 direction=self._direction,
                 after=tuple(sorted(heads)),
-                parts=self._taken(),
+                parts=() if live else parts,
+                live=f"{Path(script.path).name} {_digest(script)}" if live else "",
             )
         )
 

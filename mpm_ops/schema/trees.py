@@ -7,18 +7,19 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import alembic.command
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
 
 from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError, UnknownState
 from mpm_ops.records import Revision
-from mpm_ops.schema.plan import Plan, Step
-from mpm_ops.schema.rendering import LOCK, Collector, alembic_border
+from mpm_ops.schema.plan import Direction, Plan, Preflight, Step
+from mpm_ops.schema.rendering import LOCK, Collector, alembic_border, is_live
 
 #: Dated names sort in the order in which they were made.
 _FILE_NAME = "%(year)d_%(month).2d_%(day).2d_%(hour).2d%(minute).2d_%(slug)s"
@@ -76,7 +77,7 @@ class Tree:
         if key not in self._plans:
             self._applied(self._scripts(), before)
             steps = self._render("upgrade", before, "heads") if self.pending(before) else []
-            self._plans[key] = Plan(before, tuple(steps))
+            self._plans[key] = Plan(before, tuple(steps), self.places)
         return self._plans[key]
 
     def downgrade_plan(self, before: Heads, undo: Sequence[str]) -> Plan:
@@ -88,13 +89,13 @@ class Tree:
             for revision in undo:
                 state = steps[-1].after if steps else before
                 steps += self._render("downgrade", state, _below(scripts.get_revision(revision)))
-            self._plans[key] = Plan(before, tuple(steps))
+            self._plans[key] = Plan(before, tuple(steps), self.places)
         return self._plans[key]
 
     def rebuild_plan(self, before: Heads) -> Plan:
         """Return the plan that rolls everything back and migrates again."""
         down = self.downgrade_plan(before, [revision.id for revision in reversed(self.applied(before))])
-        return Plan(before, (*down.steps, *self.upgrade_plan(down.after).steps))
+        return Plan(before, (*down.steps, *self.upgrade_plan(down.after).steps), self.places)
 
     def new_revision(self, name: str, *, own: bool, connection: sa.Connection | None = None) -> Revision:
         """Write a new revision file into the tree, or into the installation's `own` folder.
@@ -205,15 +206,47 @@ class Tree:
             covered |= self._applied(scripts, (head,)) - {head}
         return tuple(sorted(set(heads) - covered))
 
-    def _render(self, direction: Literal["upgrade", "downgrade"], before: Heads, target: str) -> list[Step]:
+    def preflights(self, revisions: Sequence[str]) -> list[Preflight]:
+        """Return the assertions that these revisions bring (`preflight = {name: SELECT of what would fail}`)."""
+        scripts = self._scripts()
+        found = []
+        for revision in revisions:
+            asserted = getattr(scripts.get_revision(revision).module, "preflight", {})
+            if not isinstance(asserted, dict) or not all(isinstance(query, str) for query in asserted.values()):
+                raise RevisionError(
+                    f"preflight of revision {revision} is not a dict of names and SELECTs",
+                    hint='Write preflight = {"meters without a serial": "SELECT ..."} in the revision file.',
+                )
+            found += [Preflight(revision=revision, name=str(name), query=query) for name, query in asserted.items()]
+        return found
+
+    def run_live(self, connection: sa.Connection, direction: Direction, revision: str) -> None:
+        """Run one revision through Alembic on `connection`. Only in a process of its own: see `schema.live` (D2)."""
+        scripts = self._scripts()
+        target = revision if direction == "upgrade" else _below(scripts.get_revision(revision))
+
+        def steps(heads: Heads, _context: object) -> Any:
+            return _route(scripts, direction, tuple(heads), target)
+
+        config = self._config(connection=connection)
+        environment = EnvironmentContext(config, scripts, fn=steps, destination_rev=target)
+        with alembic_border(f"the {direction} of {revision}", live=True), environment:
+            scripts.run_env()
+
+    @property
+    def places(self) -> tuple[Path, Path]:
+        """The shipped folder and the installation's own: what makes the same tree in another process."""
+        return self._folder, self._own
+
+    def _render(self, direction: Direction, before: Heads, target: str) -> list[Step]:
         scripts = self._scripts()
         collector = Collector(scripts, direction)
 
         def steps(_rev: object, _context: object) -> Any:
-            # What alembic.command.upgrade and downgrade do; there is no public name for it.
-            if direction == "upgrade":
-                return scripts._upgrade_revs(target, before)  # type: ignore[arg-type]
-            return scripts._downgrade_revs(target, before)  # type: ignore[arg-type]
+            return [
+                _without_body(step) if is_live(step.revision) else step
+                for step in _route(scripts, direction, before, target)
+            ]
 
         config = self._config(output_buffer=collector, on_step=collector.cut)
         environment = EnvironmentContext(
@@ -222,6 +255,18 @@ class Tree:
         with alembic_border(f"the {direction} from {', '.join(before) or 'base'}"), environment:
             scripts.run_env()
         return collector.finished()
+
+
+def _route(scripts: ScriptDirectory, direction: Direction, before: Heads, target: str) -> list[RevisionStep]:
+    """What alembic.command.upgrade and downgrade do; there is no public name for it."""
+    route = scripts._upgrade_revs if direction == "upgrade" else scripts._downgrade_revs
+    return route(target, before)  # type: ignore[arg-type]
+
+
+def _without_body(step: RevisionStep) -> RevisionStep:
+    """Render only the row of `alembic_version`: the body of a live revision cannot be."""
+    step.migration_fn = lambda **_: None
+    return step
 
 
 def _record(script: Script) -> Revision:

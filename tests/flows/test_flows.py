@@ -65,7 +65,7 @@ def test_one_bad_company_makes_the_run_failed_and_is_counted(
     ops.forget_revisions()
     state = migrate_companies(return_state=True)
     assert state.is_failed()
-    assert state.message == "1/3 companies failed"
+    assert state.message == "1/3 companies failed: 1 cause"
     report = getattr(state.data, "result", state.data)
     assert isinstance(report, FleetReport)
     assert [outcome.company for outcome in report.failed] == ["Company 1"]

@@ -172,8 +172,22 @@ def test_a_lock_that_is_held_too_long_is_tried_again_and_reported(
 def test_a_plan_is_refused_by_a_database_in_another_state(ops: Ops, register: Register, server: Server) -> None:
     company = register()
     tree = ops._installation.tenant_tree
-    with pytest.raises(StateChanged, match="not at base"):
-        apply(server, company.database, tree.upgrade_plan(()), owner=None)
+    (head,) = tree.heads()
+    last = tree.downgrade_plan((head,), [head]).after
+    with pytest.raises(StateChanged, match=f"at {head}, not at {last[0]}"):
+        apply(server, company.database, tree.downgrade_plan(last, list(last)), owner=None)
+
+
+def test_a_plan_goes_on_where_an_attempt_broke_off(ops: Ops, register: Register, server: Server) -> None:
+    company = register()
+    tree = ops._installation.tenant_tree
+    # The plan from base to the head passes where this database is: at its end.
+    assert apply(server, company.database, tree.upgrade_plan(()), owner=None).steps == ()
+    back = tree.downgrade_plan(tree.heads(), [revision.id for revision in tree.revisions()][:-4:-1])
+    apply(server, company.database, back, owner=ops.settings.owner_role)
+    done = apply(server, company.database, tree.upgrade_plan(()), owner=ops.settings.owner_role)
+    assert [step.revision for step in done.steps] == [revision.id for revision in tree.revisions()][-3:]
+    assert truth(server, company) == (tree.heads(), tree.heads())
 
 
 def test_apply_is_busy_while_another_applies(ops: Ops, register: Register, server: Server) -> None:
@@ -187,9 +201,23 @@ def test_a_wrong_stamp_is_seen_with_verify(ops: Ops, register: Register, mainten
     company = register()
     maintenance.execute(databases.stamp(company.database, ["7c5534caebad"]))
     assert ops.tenant_states()[0].state == "behind"
+    assert ops.tenant_states(verify=True)[0].state == "wrong stamp"
+    report = ops.migrate_tenant(verify=True)
+    assert report.outcomes[0].status is Status.SKIPPED
+    assert "its stamp says 7c5534caebad" in report.notes[0]
     assert ops.tenant_states(verify=True)[0].state == "current"
-    assert "--verify" in ops.migrate_tenant().failed[0].why
-    assert ops.migrate_tenant(verify=True).outcomes[0].status is Status.SKIPPED
+
+
+def test_a_wrong_stamp_that_makes_work_is_put_right_by_it(
+    ops: Ops, register: Register, maintenance: psycopg.Connection
+) -> None:
+    company = register()
+    maintenance.execute(databases.stamp(company.database, ["7c5534caebad"]))
+    report = ops.migrate_tenant()
+    assert [(one.status, one.reason) for one in report.outcomes] == [
+        (Status.SKIPPED, "another run has done it meanwhile")
+    ]
+    assert ops.tenant_states(verify=True)[0].state == "current"
 
 
 def test_a_company_whose_state_cannot_be_read_costs_no_other_its_turn(

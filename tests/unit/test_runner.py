@@ -6,16 +6,16 @@ import datetime as dt
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mpm_ops.errors import Busy, MigrationError, Transient
+from mpm_ops.errors import Busy, MigrationError, QueryError, Transient
 from mpm_ops.fleet.policy import Policy
-from mpm_ops.fleet.runner import Change, run
+from mpm_ops.fleet.runner import Change, Controls, Ran, run
 from mpm_ops.records import Company, CompanyStatus, FleetReport, Outcome, Status
 
 FAST = Policy(workers=4, attempts=3, backoff=0)
@@ -63,7 +63,10 @@ def test_every_company_ends_as_exactly_one_outcome(fates: list[str], workers: in
         return fate
 
     policy = Policy(workers=workers, attempts=2, backoff=0)
-    outcomes = run([company(n) for n in range(len(fates))], work, policy=policy, on_outcome=told.append)
+    controls = Controls(on_outcomes=told.extend)
+    ran = run([company(n) for n in range(len(fates))], work, policy=policy, controls=controls)
+    outcomes = ran.outcomes
+    assert ran.ended == "finished"
     assert [outcome.company_id for outcome in outcomes] == list(range(len(fates)))
     assert [outcome.status for outcome in outcomes] == [ENDS.get(fate, fate) for fate in fates]
     assert sorted(told, key=lambda outcome: outcome.company_id) == outcomes
@@ -83,7 +86,7 @@ def test_only_transient_errors_are_tried_again() -> None:
             raise MigrationError("no")
         return Change()
 
-    outcomes = run([company(0), company(1)], work, policy=FAST)
+    outcomes = run([company(0), company(1)], work, policy=FAST).outcomes
     assert [(outcome.status, outcome.attempts) for outcome in outcomes] == [(Status.DONE, 3), (Status.FAILED, 1)]
 
 
@@ -92,33 +95,175 @@ def test_ctrl_c_starts_no_more_and_accounts_for_all() -> None:
 
     def work(company: Company) -> Change:
         begun.set()
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT if company.id % 2 else signal.SIGTERM)
         return Change()
 
-    outcomes = run([company(n) for n in range(20)], work, policy=Policy(workers=1))
+    ran = run([company(n) for n in range(20)], work, policy=Policy(workers=1))
     assert begun.is_set()
-    assert {outcome.status for outcome in outcomes} == {Status.DONE, Status.UNTOUCHED}
-    assert len(outcomes) == 20
-    assert outcomes[-1].reason == "the run was interrupted"
+    assert ran.ended == "interrupted"
+    assert {outcome.status for outcome in ran.outcomes} == {Status.DONE, Status.UNTOUCHED}
+    assert len(ran.outcomes) == 20
+    assert ran.outcomes[-1].reason == "the run was interrupted"
 
 
 def test_ctrl_c_does_not_break_off_what_is_being_written() -> None:
     written: list[int] = []
 
-    def on_outcome(outcome: Outcome) -> None:
+    def on_outcomes(outcomes: Sequence[Outcome]) -> None:
         if not written:
             os.kill(os.getpid(), signal.SIGINT)
-        written.append(outcome.company_id)
+        written.extend(outcome.company_id for outcome in outcomes)
 
-    outcomes = run([company(n) for n in range(3)], lambda _: Change(), policy=Policy(workers=1), on_outcome=on_outcome)
-    assert written == [0, 1, 2]
-    assert len(outcomes) == 3
+    ran = run([company(n) for n in range(3)], lambda _: Change(), policy=Policy(workers=1), controls=told(on_outcomes))
+    assert sorted(written) == [0, 1, 2]
+    assert len(ran.outcomes) == 3
 
 
-def test_a_second_ctrl_c_is_passed_on() -> None:
-    def on_outcome(_: Outcome) -> None:
+def told(on_outcomes: Callable[[Sequence[Outcome]], None]) -> Controls:
+    return Controls(every=0.01, on_outcomes=on_outcomes)
+
+
+def test_a_second_ctrl_c_cancels_on_the_server_and_a_third_is_passed_on() -> None:
+    cancelled = threading.Event()
+
+    def work(_: Company) -> Change:
         os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert cancelled.wait(10)
+        raise QueryError("canceling statement due to user request", sqlstate="57014")
+
+    controls = Controls(every=0.01, cancel=cancelled.set)
+    ran = run([company(n) for n in range(3)], work, policy=Policy(workers=1), controls=controls)
+    assert [outcome.status for outcome in ran.outcomes] == [Status.FAILED, Status.UNTOUCHED, Status.UNTOUCHED]
+
+    def thrice(_: Sequence[Outcome]) -> None:
+        for _n in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        run([company(n) for n in range(3)], lambda _: Change(), policy=FAST, on_outcome=on_outcome)
+        run([company(n) for n in range(3)], lambda _: Change(), policy=FAST, controls=told(thrice))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def failing(ids: set[int]) -> Callable[[Company], Change]:
+    def work(company: Company) -> Change:
+        if company.id in ids:
+            raise MigrationError("no")
+        return Change()
+
+    return work
+
+
+def statuses(ran: Ran) -> str:
+    return "".join(outcome.status.value[0] for outcome in ran.outcomes)
+
+
+@pytest.mark.parametrize(("budget", "expected"), [("1", "fuuuuuuuuu"), ("20%", "ffuuuuuuuu"), ("", "ffffdddddd")])
+def test_a_spent_budget_halts_the_run(budget: str, expected: str) -> None:
+    policy = Policy(workers=1, max_failures=budget)
+    ran = run([company(n) for n in range(10)], failing({0, 1, 2, 3}), policy=policy)
+    assert statuses(ran) == expected
+    assert ran.ended == ("halted" if budget else "finished")
+
+
+@pytest.mark.parametrize(
+    ("canary", "wave", "asked"),
+    [
+        ("2", "", [[0, 1], [2, 3, 4]]),
+        ("", "2", [[0, 1], [2, 3], [4]]),
+        ("#4 #1", "50%", [[1, 4], [0, 2, 3]]),
+        ("20%", "1", [[0], [1], [2], [3], [4]]),
+    ],
+)
+def test_the_gate_stands_behind_the_canary_and_each_wave(canary: str, wave: str, asked: list[list[int]]) -> None:
+    seen: list[list[int]] = []
+
+    def gate(companies: Sequence[Company]) -> str:
+        seen.append([one.id for one in companies])
+        return ""
+
+    policy = Policy(workers=3, canary=canary, wave=wave)
+    ran = run([company(n) for n in range(5)], failing(set()), policy=policy, controls=Controls(gate=gate))
+    assert seen == asked
+    assert statuses(ran) == "ddddd"
+
+
+def test_a_closed_gate_leaves_the_rest_untouched() -> None:
+    controls = Controls(gate=lambda companies: f"{companies[0]} has 3 rows")
+    ran = run([company(n) for n in range(3)], failing(set()), policy=Policy(canary="1"), controls=controls)
+    assert statuses(ran) == "duu"
+    assert ran.reason == "the gate after the canary is closed: Company 0 (0) has 3 rows"
+
+
+def test_the_longest_begin_first() -> None:
+    begun: list[int] = []
+    companies = [company(n) for n in range(4)]
+
+    def work(one: Company) -> Change:
+        begun.append(one.id)
+        return Change()
+
+    run(companies, work, policy=Policy(workers=1), expected={0: 1.0, 1: 9.0, 2: 3.0})
+    assert begun == [1, 2, 0, 3]
+
+
+def test_no_more_at_a_time_than_the_server_has_room_for() -> None:
+    now, most, lock = 0, 0, threading.Lock()
+
+    def work(_: Company) -> Change:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        threading.Event().wait(0.01)
+        with lock:
+            now -= 1
+        return Change()
+
+    controls = Controls(every=0, limit=lambda: 2)
+    ran = run([company(n) for n in range(12)], work, policy=Policy(workers=8), controls=controls)
+    assert statuses(ran) == "d" * 12
+    assert most <= 2
+
+
+def test_a_full_server_is_given_time() -> None:
+    tries = 0
+
+    def work(_: Company) -> Change:
+        nonlocal tries
+        tries += 1
+        if tries <= 3:
+            raise Transient("sorry, too many clients already", sqlstate="53300")
+        return Change()
+
+    ran = run([company(n) for n in range(6)], work, policy=Policy(workers=6, backoff=0.001))
+    assert statuses(ran) == "dddddd"
+
+
+def test_a_paused_run_begins_nobody_until_it_may() -> None:
+    answers = iter([True, True, True])
+    notes: list[str] = []
+    controls = Controls(every=0.01, paused=lambda: next(answers, False), on_note=notes.append)
+    ran = run([company(n) for n in range(3)], failing(set()), policy=FAST, controls=controls)
+    assert statuses(ran) == "ddd"
+    assert notes == ["paused: no further company is begun", "resumed"]
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(
+    total=st.integers(0, 12),
+    bad=st.sets(st.integers(0, 11)),
+    budget=st.sampled_from(["", "1", "3", "50%"]),
+    canary=st.sampled_from(["", "1", "40%", "#2 #5"]),
+    wave=st.sampled_from(["", "1", "5", "30%"]),
+    workers=st.integers(1, 4),
+)
+def test_no_policy_loses_a_company(
+    total: int, bad: set[int], budget: str, canary: str, wave: str, workers: int
+) -> None:
+    policy = Policy(workers=workers, max_failures=budget, canary=canary, wave=wave)
+    ran = run([company(n) for n in range(total)], failing(bad), policy=policy)
+    assert [outcome.company_id for outcome in ran.outcomes] == list(range(total))
+    untouched = [one for one in ran.outcomes if one.status is Status.UNTOUCHED]
+    assert bool(untouched) <= (ran.ended == "halted")
+    assert all(one.reason for one in untouched)

@@ -1,0 +1,105 @@
+"""What the ledger tells afterwards: runs, their outcomes, and what happened to one company. Read-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from mpm_ops.errors import UnknownRun
+from mpm_ops.postgres import locks
+from mpm_ops.records import Applied, Failure, Outcome, Run, Status
+
+# A run that is not closed and whose lock nobody holds was killed.
+_RUN = """
+    SELECT r.id, r.action, r.operator, r.policy, r.plans, r.started_at, r.finished_at, r.reason, r.resumes,
+           CASE WHEN r.state <> 'running' THEN r.state
+                WHEN l.pid IS NULL THEN 'abandoned' WHEN r.paused THEN 'paused' ELSE 'running' END AS state,
+           coalesce((SELECT jsonb_object_agg(status, n) FROM (
+               SELECT status, count(*) AS n FROM ops.outcomes WHERE run_id = r.id GROUP BY status
+           ) AS c), '{}') AS counts
+    FROM ops.runs r
+    LEFT JOIN pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.classid = %(class)s AND l.objid::bigint = (hashtext('run ' || r.id)::bigint & 4294967295)
+"""
+
+
+def runs(connection: psycopg.Connection, *, limit: int) -> list[Run]:
+    """List the last `limit` runs, newest first."""
+    with connection.cursor(row_factory=class_row(Run)) as cursor:
+        query = _RUN + "ORDER BY r.id DESC LIMIT %(limit)s"
+        return cursor.execute(query, {"limit": limit, "class": locks.CLASS}).fetchall()
+
+
+def run(connection: psycopg.Connection, run_id: int) -> Run:
+    """Return one run. Raises UnknownRun."""
+    with connection.cursor(row_factory=class_row(Run)) as cursor:
+        found = cursor.execute(_RUN + "WHERE r.id = %(id)s", {"id": run_id, "class": locks.CLASS}).fetchone()
+    if found is None:
+        raise UnknownRun(f"there is no run {run_id}", hint="`mpm-ops runs` lists them.")
+    return found
+
+
+def outcomes(connection: psycopg.Connection, run_id: int) -> list[Outcome]:
+    """List the outcomes of a run by company id."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute("SELECT * FROM ops.outcomes WHERE run_id = %s ORDER BY company_id", [run_id])
+        return [_outcome(row) for row in rows]
+
+
+def _outcome(row: dict[str, object]) -> Outcome:
+    values = {name: row[name] for name in ("company_id", "company", "reason", "attempts", "seconds", "plan")}
+    facts = {name: row[name] for name in ("message", "kind", "sqlstate", "revision", "statement", "hint", "blocker")}
+    return Outcome(
+        **values,  # type: ignore[arg-type]
+        status=Status(str(row["status"])),
+        before=tuple(row["before"]),  # type: ignore[arg-type]
+        after=tuple(row["after"]),  # type: ignore[arg-type]
+        failure=Failure(**facts) if row["kind"] else None,  # type: ignore[arg-type]
+    )
+
+
+def of_company(connection: psycopg.Connection, company_id: int) -> list[Applied]:
+    """List which revision was applied to a company, or undone, when and by whom; newest first."""
+    rows = connection.execute(
+        """
+        SELECT o.run_id, o.before, o.after, o.finished_at, r.operator, r.plans, o.plan
+        FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
+        WHERE o.company_id = %s AND o.before <> o.after ORDER BY o.run_id DESC
+        """,
+        [company_id],
+    )
+    found = []
+    for run_id, before, after, at, operator, plans, plan in rows:
+        taken = _taken(plans, plan, before, after)
+        found += [
+            Applied(run_id=run_id, at=at, operator=operator, **{k: step[k] for k in ("revision", "direction", "hash")})
+            for step in reversed(taken)
+        ]
+    return found
+
+
+def _taken(plans: list[dict[str, Any]], plan: str, before: list[str], after: list[str]) -> list[dict[str, Any]]:
+    """Return the steps of the outcome's plan that lie between `before` and `after`."""
+    steps: list[dict[str, Any]] = next((found["steps"] for found in plans if found["hash"] == plan), [])
+    passed = [step["after"] for step in steps]
+    begin = passed.index(before) + 1 if before in passed else 0
+    end = len(passed) - passed[::-1].index(after) if after in passed else 0
+    return steps[begin:end]
+
+
+def hashes(connection: psycopg.Connection) -> dict[tuple[str, str], set[str]]:
+    """Return, by revision and direction, the hashes of the SQL that it was applied with so far."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT s->>'revision', s->>'direction', s->>'hash'
+        FROM ops.runs r, jsonb_array_elements(r.plans) p, jsonb_array_elements(p->'steps') s
+        WHERE EXISTS (SELECT FROM ops.outcomes o WHERE o.run_id = r.id AND o.plan = p->>'hash' AND o.before <> o.after)
+        """
+    )
+    found: dict[tuple[str, str], set[str]] = {}
+    for revision, direction, digest in rows:
+        found.setdefault((revision, direction), set()).add(digest)
+    return found

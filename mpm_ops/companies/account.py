@@ -1,0 +1,260 @@
+"""The account of a fleet run: the ledger written before, during and after the work, and the run steered meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import psycopg
+
+from mpm_ops.central import ledger
+from mpm_ops.central.ledger import Planned
+from mpm_ops.companies.installation import Installation
+from mpm_ops.errors import MpmOpsError
+from mpm_ops.fleet import runner
+from mpm_ops.fleet.policy import Policy
+from mpm_ops.fleet.runner import Change, Controls, Ran
+from mpm_ops.postgres import databases, locks, sessions
+from mpm_ops.records import Company, FleetReport, Outcome, Status
+from mpm_ops.settings import operator
+
+#: Connections that are left to others.
+_SPARE = 3
+#: How long the end of a run is tried to be written, in seconds.
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What a caller may want to be told while a run is under way; called in the caller's thread."""
+
+    #: The seconds that each company, by id, took the last time; 1 where nobody knows.
+    on_start: Callable[[Mapping[int, float]], None] = field(default=lambda _: None)
+    on_outcome: Callable[[Outcome], None] = field(default=lambda _: None)
+    #: What happens to the run itself: paused, soaking.
+    on_note: Callable[[str], None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A fleet run before it begins."""
+
+    action: str
+    planned: Sequence[Planned]
+    work: Callable[[Company, Account], Change]
+    #: Companies that need no work, with their reason: not a thread nor a connection is spent on them.
+    idle: Sequence[Outcome] = ()
+    plans: Sequence[dict[str, object]] = ()
+    notes: Sequence[str] = ()
+    #: Why nobody may be begun; empty when all may.
+    refused: str = ""
+    resumes: int | None = None
+
+
+class Account:
+    """One run's pages in the ledger, and the connection that they are written on."""
+
+    def __init__(self, installation: Installation, run_id: int) -> None:
+        self.run_id = run_id
+        #: What the sessions of this run are called on the server.
+        self.application = f"mpm_ops/run {run_id}"
+        self._installation = installation
+        self._connection = self._opened()
+        self._unwritten: list[Outcome] = []
+        self._blockers: dict[str, str] = {}
+
+    def blocker(self, database: str) -> str:
+        """Return who was last seen holding a lock that this run waits for in `database`."""
+        return self._blockers.get(database, "")
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes; when the central database is away they are kept for later."""
+        self._unwritten.extend(outcomes)
+        try:
+            ledger.record(self._connected(), self.run_id, self._unwritten)
+            self._unwritten.clear()
+        except (psycopg.Error, MpmOpsError):
+            self._connection.close()
+
+    def limit(self) -> int:
+        """Return how many connections this run may have: those that it has, and what the server has free."""
+        try:
+            connection = self._connected()
+            self._blockers |= sessions.blockers(connection, self.application)
+            mine = sessions.count(connection, self.application)
+            return mine + sessions.free(connection) - _SPARE
+        except (psycopg.Error, MpmOpsError):
+            self._connection.close()
+            return 1
+
+    def paused(self) -> bool:
+        """Whether somebody asked the run to pause; a central database that is away asks nothing."""
+        try:
+            return ledger.paused(self._connected(), self.run_id)
+        except (psycopg.Error, MpmOpsError):
+            self._connection.close()
+            return False
+
+    def cancel(self) -> None:
+        """Cancel what the run's sessions are doing on the server."""
+        sessions.cancel(self._connected(), self.application)
+
+    def close(self, ran: Ran) -> str:
+        """Write what is unwritten and the end of the run; return why that could not be done, if so."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                with self._connected().transaction():
+                    self._connection.execute("SET LOCAL synchronous_commit = on")
+                    ledger.record(self._connection, self.run_id, ran.outcomes)
+                    ledger.close_run(self._connection, self.run_id, state=ran.ended, reason=ran.reason)
+            except (psycopg.Error, MpmOpsError) as exc:
+                self._connection.close()
+                if time.monotonic() > until:
+                    first = str(exc).splitlines()[0]
+                    return f"the central database could not be written ({first}); run {self.run_id} looks abandoned"
+                time.sleep(0.5)
+            else:
+                self._connection.close()
+                return ""
+
+    def _connected(self) -> psycopg.Connection:
+        """Return the connection; open it again, and take the run's lock again, when it was lost."""
+        if self._connection.closed:
+            self._connection = self._opened()
+        return self._connection
+
+    def _opened(self) -> psycopg.Connection:
+        connection = self._installation.server.open(self._installation.settings.central_database)
+        # Outcomes need not be on disk at once: what they tell is in the databases too, and `close` waits for all.
+        connection.execute("SET synchronous_commit = off")
+        locks.hold(connection, ledger.lock_key(self.run_id))
+        return connection
+
+
+def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hooks) -> FleetReport:
+    """Run a job with the ledger around it: written before the first company is touched, and after each."""
+    began = time.monotonic()
+    idle = {outcome.company_id: outcome for outcome in job.idle}
+    waiting = [one.company for one in job.planned if one.company.id not in idle]
+    with installation.central() as connection:
+        run_id = ledger.open_run(
+            connection,
+            action=job.action,
+            operator=operator(),
+            policy=policy.model_dump(mode="json"),
+            plans=job.plans,
+            planned=job.planned,
+            idle=idle,
+            state="" if waiting else "finished",
+            resumes=job.resumes,
+        )
+        ledger.record(connection, run_id, [outcome for outcome in job.idle if outcome.failure])
+        expected = _expected(connection, job.action, waiting) if waiting else {}
+    hooks.on_start({one.company.id: expected.get(one.company.id, 1.0) for one in job.planned})
+    for outcome in job.idle:
+        hooks.on_outcome(outcome)
+    ran, notes = Ran(outcomes=[], ended="finished"), list(job.notes)
+    if waiting:
+        ran, lost = _steered(installation, run_id, job, waiting, policy=policy, hooks=hooks, expected=expected)
+        notes += [lost] if lost else []
+    found = idle | {outcome.company_id: outcome for outcome in ran.outcomes}
+    return FleetReport(
+        run_id=run_id,
+        action=job.action,
+        outcomes=[dataclasses.replace(found[one.company.id], plan=one.plan) for one in job.planned],
+        seconds=time.monotonic() - began,
+        ended=ran.ended,
+        reason=ran.reason,
+        notes=notes,
+    )
+
+
+def _steered(
+    installation: Installation,
+    run_id: int,
+    job: Job,
+    waiting: Sequence[Company],
+    *,
+    policy: Policy,
+    hooks: Hooks,
+    expected: Mapping[int, float],
+) -> tuple[Ran, str]:
+    """Run the work with the account written meanwhile; return how it came out, and what could not be written."""
+    account = Account(installation, run_id)
+
+    def on_outcomes(outcomes: Sequence[Outcome]) -> None:
+        account.record(outcomes)
+        for outcome in outcomes:
+            hooks.on_outcome(outcome)
+
+    controls = Controls(
+        # Often enough to see who holds a lock before the wait for it is given up.
+        every=min(0.5, max(0.05, policy.lock_timeout / 4000)) if policy.lock_timeout else 0.5,
+        limit=account.limit,
+        paused=account.paused,
+        cancel=account.cancel,
+        gate=lambda companies: _gate(installation, companies, policy),
+        on_outcomes=on_outcomes,
+        on_note=hooks.on_note,
+    )
+    if job.refused:
+        ran = refused(waiting, job.refused)
+        on_outcomes(ran.outcomes)
+    else:
+        ran = runner.run(
+            waiting, lambda one: job.work(one, account), policy=policy, controls=controls, expected=expected
+        )
+    return ran, account.close(ran)
+
+
+def refused(companies: Sequence[Company], reason: str) -> Ran:
+    """Return the account of a run in which nobody was begun."""
+    outcomes = [
+        Outcome(company_id=company.id, company=company.name, status=Status.UNTOUCHED, reason=reason)
+        for company in companies
+    ]
+    return Ran(outcomes=outcomes, ended="halted", reason=reason)
+
+
+def _expected(connection: psycopg.Connection, action: str, companies: Sequence[Company]) -> dict[int, float]:
+    """Return how long each company is going to take: as long as the last time, else in proportion to its size."""
+    past = ledger.durations(connection, action)
+    unknown = [company for company in companies if company.id not in past]
+    sizes = databases.sizes(connection, [company.database for company in unknown])
+    # What a byte takes does not matter, only who goes first; the mean of the known keeps the two comparable.
+    total = sum(sizes.values()) or 1
+    mean = sum(past.values()) / len(past) if past else 1.0
+    guessed = {company.id: mean * len(unknown) * sizes.get(company.database, 0) / total for company in unknown}
+    return past | guessed
+
+
+def _gate(installation: Installation, companies: Sequence[Company], policy: Policy) -> str:
+    """Ask the policy's assertion in every company of a stage; return who has rows that must not be there."""
+    if not policy.gate:
+        return ""
+    with ThreadPoolExecutor(policy.workers) as pool:
+        counts = list(pool.map(lambda company: offending(installation, company, policy.gate), companies))
+    bad = [f"{company} has {rows}" for company, rows in zip(companies, counts, strict=True) if rows]
+    return "; ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+
+
+def offending(installation: Installation, company: Company, query: str) -> str:
+    """Run an assertion, a SELECT of what must not be there, read-only; return how much it found, or its error."""
+    owner = installation.settings.owner_role
+    try:
+        with (
+            installation.server.connect(company.database, role=owner, application="mpm_ops/assert") as connection,
+            connection.transaction(),
+        ):
+            connection.execute("SET TRANSACTION READ ONLY")
+            text = f"SELECT count(*) FROM ({query}\n) AS offending"  # noqa: S608 an operator's own query
+            # As a prepared statement, which cannot be two.
+            row = connection.execute(text.encode(), prepare=True).fetchone()
+            rows = int(row[0]) if row else 0
+            return f"{rows} rows" if rows else ""
+    except MpmOpsError as exc:
+        return f"an error: {exc}"

@@ -1,0 +1,60 @@
+"""Which companies are meant: by terms, and by what a policy leaves out."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+
+import psycopg
+
+from mpm_ops.central import registry
+from mpm_ops.companies.installation import Installation
+from mpm_ops.errors import InvalidInput, MpmOpsError
+from mpm_ops.fleet.policy import Policy
+from mpm_ops.records import Company
+
+
+def chosen(
+    installation: Installation, terms: Sequence[int | str] | None, policy: Policy | None = None
+) -> list[Company]:
+    """Return the companies that `terms` name, or all active ones when it is None, as far as `policy` lets them.
+
+    Raises UnknownCompany for a term, in `terms` or in `policy.skip`, that names nobody. Read-only.
+    """
+    with installation.central() as connection:
+        found = registry.companies(connection) if terms is None else _named(connection, terms)
+        if policy is None:
+            return found
+        skipped = {company.id for company in _named(connection, policy.skip)}
+    kept = [company for company in found if company.id not in skipped]
+    for pattern in policy.match:
+        kept = _matching(installation, kept, pattern)
+    return kept
+
+
+def _named(connection: psycopg.Connection, terms: Sequence[int | str]) -> list[Company]:
+    found = [registry.find(connection, term) for term in terms]
+    return list({company.id: company for company in found}.values())
+
+
+def _matching(installation: Installation, companies: list[Company], pattern: str) -> list[Company]:
+    kind, _, value = pattern.partition("=") if "=" in pattern else ("name", "", pattern)
+    if kind == "name":
+        return [company for company in companies if fnmatch.fnmatchcase(company.name.casefold(), value.casefold())]
+    if kind == "plugin":
+        return [company for company in companies if _has_plugin(installation, company, value)]
+    raise InvalidInput(f"{pattern!r} matches nothing", hint="Write a name pattern, Solar*, or plugin=NAME.")
+
+
+def _has_plugin(installation: Installation, company: Company, name: str) -> bool:
+    """Whether the company has the plugin installed; its own database says so, and one that cannot be asked has not."""
+    with installation.central() as connection:
+        wanted = [plugin.id for plugin in registry.plugins(connection) if plugin.name.casefold() == name.casefold()]
+    if not wanted:
+        raise InvalidInput(f"there is no plugin {name!r}", hint="`mpm-ops plugins` lists them.")
+    try:
+        with installation.server.connect(company.database, role=installation.settings.owner_role) as tenant:
+            row = tenant.execute("SELECT EXISTS (SELECT FROM plugins WHERE mpm_plugin_id = ANY(%s))", [wanted])
+            return bool((row.fetchone() or [False])[0])
+    except MpmOpsError:
+        return False

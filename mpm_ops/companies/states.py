@@ -1,0 +1,127 @@
+"""Where the company databases are: one query for the whole fleet (D3), or every `alembic_version` read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+from psycopg import sql
+
+from mpm_ops.companies.installation import Installation
+from mpm_ops.errors import MigrationError, MpmOpsError, UnknownState
+from mpm_ops.postgres import databases
+from mpm_ops.records import Company, CompanyState
+from mpm_ops.schema.apply import read_heads
+
+#: Heads by database, or why they cannot be read; a database that does not exist is not in it.
+Stamps = Mapping[str, tuple[str, ...] | MpmOpsError]
+
+
+def states(installation: Installation, companies: Sequence[Company], *, verify: bool = False) -> list[CompanyState]:
+    """Tell where each company's database is and what is pending; `verify` trusts no stamp. Read-only."""
+    with installation.central() as connection:
+        stamps = read_stamps(installation, connection, companies, verify=verify)
+        wrong = mistaken(installation, connection, companies, stamps) if verify else {}
+    found = [_state(installation, company, stamps) for company in companies]
+    return [dataclasses.replace(one, state="wrong stamp") if one.company_id in wrong else one for one in found]
+
+
+def read_stamps(
+    installation: Installation, connection: psycopg.Connection, companies: Sequence[Company], *, verify: bool = False
+) -> Stamps:
+    """Return the heads of every database that exists, or the error that reading them met.
+
+    Only a database without a stamp is opened, and with `verify` every one.
+    """
+    stamps = stamped(installation, connection)
+    present = [company for company in companies if company.database in stamps]
+    doubtful = [company for company in present if verify or stamps[company.database] is None]
+    found: dict[str, tuple[str, ...] | MpmOpsError] = {
+        company.database: heads for company in present if (heads := stamps[company.database]) is not None
+    }
+    with ThreadPoolExecutor(installation.settings.workers) as pool:
+        answers = pool.map(lambda one: _read(installation, one), doubtful)
+        found |= {company.database: answer for company, answer in zip(doubtful, answers, strict=True)}
+    return found
+
+
+def stamped(installation: Installation, connection: psycopg.Connection) -> dict[str, tuple[str, ...] | None]:
+    """Return what the stamps say, by database; None where there is none. One query. Read-only."""
+    return databases.stamps(connection, f"{installation.settings.prefix}company_")
+
+
+def mistaken(
+    installation: Installation, connection: psycopg.Connection, companies: Sequence[Company], verified: Stamps
+) -> dict[int, str]:
+    """Return, by company id, how its stamp differs from what its `alembic_version` says. Read-only."""
+    stamps = stamped(installation, connection)
+    return {
+        company.id: f"its stamp says {_listed(stamp)} and its alembic_version {_listed(heads)}"
+        for company in companies
+        if isinstance(heads := verified.get(company.database), tuple)
+        and (stamp := stamps.get(company.database)) != heads
+    }
+
+
+def put_right(
+    installation: Installation, connection: psycopg.Connection, companies: Sequence[Company], verified: Stamps
+) -> None:
+    """Stamp databases with what their `alembic_version` says."""
+    with connection.transaction():
+        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(installation.settings.owner_role)))
+        for company in companies:
+            connection.execute(databases.stamp(company.database, heads_of(verified, company)))
+
+
+def _listed(heads: tuple[str, ...] | None) -> str:
+    return "nothing" if heads is None else ", ".join(heads) or "base"
+
+
+def heads_of(stamps: Stamps, company: Company) -> tuple[str, ...]:
+    """Return the heads of a company's database; none where they are not known."""
+    found = stamps.get(company.database)
+    return found if isinstance(found, tuple) else ()
+
+
+def missing(company: Company) -> MigrationError:
+    """Return the error for a company whose database is not there."""
+    return MigrationError(
+        f"its database {company.database} does not exist",
+        hint="Restore it from a backup, or make an empty one: mpm-ops migrate-tenant --create-missing",
+        company=company.name,
+    )
+
+
+def _read(installation: Installation, company: Company) -> tuple[str, ...] | MpmOpsError:
+    try:
+        with installation.server.connect(company.database) as connection:
+            return read_heads(connection)
+    except MpmOpsError as exc:
+        # This company's outcome, and no reason for the others to go without theirs.
+        return exc
+
+
+def _state(installation: Installation, company: Company, stamps: Stamps) -> CompanyState:
+    found = stamps.get(company.database)
+    heads = found if isinstance(found, tuple) else None
+    pending: tuple[str, ...] = ()
+    if found is None:
+        state = "no database"
+    elif heads is None:
+        state = "unreachable"
+    else:
+        try:
+            pending = tuple(revision.id for revision in installation.tenant_tree.pending(heads))
+            state = "behind" if pending else "current"
+        except UnknownState:
+            state = "unknown revision"
+    return CompanyState(
+        company_id=company.id,
+        company=company.name,
+        database=company.database,
+        heads=heads,
+        pending=pending,
+        state=state,
+    )

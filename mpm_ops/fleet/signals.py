@@ -1,0 +1,42 @@
+"""Ctrl-C and SIGTERM during a fleet run: the first stops beginning, the second cancels, the third is passed on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupts:
+    """How often the run was interrupted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+
+@contextmanager
+def counted_interrupts() -> Iterator[Interrupts]:
+    """Count the signals that arrive in the block instead of breaking it off; the third Ctrl-C raises as usual."""
+    seen = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield seen  # only the main thread is told of signals
+        return
+
+    def count(number: int, frame: FrameType | None) -> None:
+        seen.count += 1
+        if seen.count > 2:
+            signal.default_int_handler(number, frame)
+
+    # As under nohup: who asked to be spared is spared.
+    heard = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    previous = {one: signal.signal(one, count) for one in heard}
+    try:
+        yield seen
+    finally:
+        for one, handler in previous.items():
+            signal.signal(one, handler)
