@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from mpm_ops.postgres import locks
 from mpm_ops.records import Company, Failure, Outcome, Status
 
 
@@ -47,7 +48,7 @@ def open_run(
     """Write a run and an outcome for each of its companies, before any is touched; return its id.
 
     Who is in `idle` has an outcome already, the others are `untouched` until they are done. With a `state` the run is
-    over with this.
+    over with this. The connection holds the run's lock from here on.
     """
     with connection.transaction():
         row = connection.execute(
@@ -59,6 +60,7 @@ def open_run(
             [action, operator, Jsonb(policy), Jsonb(plans), resumes, state, state],
         ).fetchone()
         run_id = int(row[0]) if row else 0
+        locks.hold(connection, lock_key(run_id))
         columns = "run_id, company_id, company, before, after, plan, status, reason, finished_at"
         now = dt.datetime.now(dt.UTC)
         with connection.cursor().copy(f"COPY ops.outcomes ({columns}) FROM STDIN".encode()) as copy:

@@ -18,6 +18,7 @@ from mpm_ops.fleet import runner
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change, Controls, Ran
 from mpm_ops.postgres import databases, locks, sessions
+from mpm_ops.postgres.server import translated
 from mpm_ops.records import Company, FleetReport, Outcome, Status
 from mpm_ops.settings import operator
 
@@ -57,12 +58,14 @@ class Job:
 class Account:
     """One run's pages in the ledger, and the connection that they are written on."""
 
-    def __init__(self, installation: Installation, run_id: int) -> None:
+    def __init__(self, installation: Installation, run_id: int, connection: psycopg.Connection) -> None:
         self.run_id = run_id
         #: What the sessions of this run are called on the server.
         self.application = f"mpm_ops/run {run_id}"
         self._installation = installation
-        self._connection = self._opened()
+        self._connection = connection
+        # Outcomes need not be on disk at once: what they tell is in the databases too, and `close` waits for all.
+        self._connection.execute("SET synchronous_commit = off")
         self._unwritten: list[Outcome] = []
         self._blockers: dict[str, str] = {}
 
@@ -124,15 +127,10 @@ class Account:
     def _connected(self) -> psycopg.Connection:
         """Return the connection; open it again, and take the run's lock again, when it was lost."""
         if self._connection.closed:
-            self._connection = self._opened()
+            self._connection = self._installation.server.open(self._installation.settings.central_database)
+            self._connection.execute("SET synchronous_commit = off")
+            locks.hold(self._connection, ledger.lock_key(self.run_id))
         return self._connection
-
-    def _opened(self) -> psycopg.Connection:
-        connection = self._installation.server.open(self._installation.settings.central_database)
-        # Outcomes need not be on disk at once: what they tell is in the databases too, and `close` waits for all.
-        connection.execute("SET synchronous_commit = off")
-        locks.hold(connection, ledger.lock_key(self.run_id))
-        return connection
 
 
 def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hooks) -> FleetReport:
@@ -140,27 +138,32 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
     began = time.monotonic()
     idle = {outcome.company_id: outcome for outcome in job.idle}
     waiting = [one.company for one in job.planned if one.company.id not in idle]
-    with installation.central() as connection:
-        run_id = ledger.open_run(
-            connection,
-            action=job.action,
-            operator=operator(),
-            policy=policy.model_dump(mode="json"),
-            plans=job.plans,
-            planned=job.planned,
-            idle=idle,
-            state="" if waiting else "finished",
-            resumes=job.resumes,
-        )
-        ledger.record(connection, run_id, [outcome for outcome in job.idle if outcome.failure])
-        expected = _expected(connection, job.action, waiting) if waiting else {}
-    hooks.on_start({one.company.id: expected.get(one.company.id, 1.0) for one in job.planned})
-    for outcome in job.idle:
-        hooks.on_outcome(outcome)
-    ran, notes = Ran(outcomes=[], ended="finished"), list(job.notes)
-    if waiting:
-        ran, lost = _steered(installation, run_id, job, waiting, policy=policy, hooks=hooks, expected=expected)
-        notes += [lost] if lost else []
+    # One connection from the first word to the last: it holds the lock that says that the run is under way.
+    connection = installation.server.open(installation.settings.central_database)
+    try:
+        with translated():
+            run_id = ledger.open_run(
+                connection,
+                action=job.action,
+                operator=operator(),
+                policy=policy.model_dump(mode="json"),
+                plans=job.plans,
+                planned=job.planned,
+                idle=idle,
+                state="" if waiting else "finished",
+                resumes=job.resumes,
+            )
+            ledger.record(connection, run_id, [outcome for outcome in job.idle if outcome.failure])
+            expected = _expected(connection, job.action, waiting) if waiting else {}
+        pages = Account(installation, run_id, connection)
+        hooks.on_start({one.company.id: expected.get(one.company.id, 1.0) for one in job.planned})
+        for outcome in job.idle:
+            hooks.on_outcome(outcome)
+        ran, lost = Ran(outcomes=[], ended="finished"), ""
+        if waiting:
+            ran, lost = _steered(installation, pages, job, waiting, policy=policy, hooks=hooks, expected=expected)
+    finally:
+        connection.close()
     found = idle | {outcome.company_id: outcome for outcome in ran.outcomes}
     return FleetReport(
         run_id=run_id,
@@ -169,13 +172,13 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
         seconds=time.monotonic() - began,
         ended=ran.ended,
         reason=ran.reason,
-        notes=notes,
+        notes=[*job.notes, *([lost] if lost else [])],
     )
 
 
 def _steered(
     installation: Installation,
-    run_id: int,
+    account: Account,
     job: Job,
     waiting: Sequence[Company],
     *,
@@ -184,7 +187,6 @@ def _steered(
     expected: Mapping[int, float],
 ) -> tuple[Ran, str]:
     """Run the work with the account written meanwhile; return how it came out, and what could not be written."""
-    account = Account(installation, run_id)
 
     def on_outcomes(outcomes: Sequence[Outcome]) -> None:
         account.record(outcomes)
