@@ -14,7 +14,18 @@ from mpm_ops.analysis.guard import Limits, Params
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import registry
-from mpm_ops.companies import fresh, migrations, missing_databases, new_migration, runs, selection, states, users
+from mpm_ops.companies import (
+    drift,
+    fresh,
+    migrations,
+    missing_databases,
+    new_migration,
+    runs,
+    selection,
+    states,
+    status,
+    users,
+)
 from mpm_ops.companies import reconcile as reconciling
 from mpm_ops.companies import register as registering
 from mpm_ops.companies.account import Hooks
@@ -25,7 +36,18 @@ from mpm_ops.demo.business import generate
 from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile
 from mpm_ops.fleet.policy import Policy
-from mpm_ops.records import Applied, Company, CompanyState, DryRun, FleetReport, Plugin, Revision, Run
+from mpm_ops.records import (
+    Applied,
+    Company,
+    CompanyDrift,
+    CompanyState,
+    DryRun,
+    FleetReport,
+    FleetStatus,
+    Plugin,
+    Revision,
+    Run,
+)
 from mpm_ops.settings import Settings, load_settings, operator
 from mpm_ops.shipped import is_checkout
 
@@ -180,6 +202,14 @@ class Ops:
         """Replace the databases by new ones: all rows and hand-made tables are lost."""
         chosen = self._chosen(companies, policy)
         return fresh.fresh(self._installation, chosen, policy=self._policy(policy), hooks=hooks or Hooks())
+
+    def drift(self, companies: Companies = None) -> list[CompanyDrift]:
+        """Compare each company's database with what its own revision makes: added, missing, changed objects."""
+        return drift.drift(self._installation, self._chosen(companies), workers=self.settings.workers)
+
+    def status(self, *, verify: bool = False) -> FleetStatus:
+        """Tell the state of the fleet: who is at which revision, behind, busy, failed last, out of reach. Read-only."""
+        return status.status(self._installation, verify=verify)
 
     # Runs
 

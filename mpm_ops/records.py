@@ -258,6 +258,38 @@ class Applied:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One object of a database that is not what its revision makes."""
+
+    #: 'added', 'missing' or 'changed'.
+    change: str
+    #: 'table', 'column', 'constraint', 'index', 'view', 'sequence', 'trigger', 'function' ...
+    kind: str
+    name: str
+    #: Its definition by the revision, and in the database; empty where there is none.
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompanyDrift:
+    """How a company's database differs from what its own revision makes."""
+
+    company_id: int
+    company: str
+    #: Heads that it was compared with; empty is base, or not known.
+    heads: tuple[str, ...] = ()
+    differences: Sequence[Difference] = ()
+    #: Why it could not be compared.
+    error: str = ""
+
+    @property
+    def clean(self) -> bool:
+        """Whether it was compared and nothing differs."""
+        return not self.error and not self.differences
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedSql:
     """One distinct plan of a dry run, and who would go through it."""
 
@@ -277,6 +309,21 @@ class DryRun:
     #: Who would go through none, and why.
     others: Mapping[str, str]
     notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetStatus:
+    """The state of the fleet in one look."""
+
+    #: Heads of the code.
+    newest: tuple[str, ...]
+    #: How many companies are at which heads, the most frequent first.
+    revisions: Mapping[tuple[str, ...], int]
+    states: Sequence[CompanyState]
+    #: Companies that a runner is at right now.
+    busy: Sequence[str]
+    #: Companies whose last outcome is a failure.
+    failed_last: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,6 +142,19 @@ def durations(connection: psycopg.Connection, action: str) -> dict[int, float]:
     return dict(rows.fetchall())
 
 
+def failed_last(connection: psycopg.Connection) -> set[int]:
+    """Return the ids of the companies whose last outcome is a failure. Read-only."""
+    rows = connection.execute(
+        """
+        SELECT company_id FROM (
+            SELECT DISTINCT ON (company_id) company_id, status FROM ops.outcomes
+            WHERE status <> 'untouched' ORDER BY company_id, run_id DESC
+        ) AS last WHERE status = 'failed'
+        """
+    )
+    return {company_id for (company_id,) in rows}
+
+
 def last_batch(connection: psycopg.Connection, company_id: int, heads: Collection[str]) -> tuple[str, ...] | None:
     """Return the heads from which a run brought a company to `heads`; None when no run did. Read-only."""
     row = connection.execute(

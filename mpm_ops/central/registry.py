@@ -6,7 +6,7 @@ Every function takes a connection to the central database; the caller decides ab
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import psycopg
@@ -44,8 +44,18 @@ def find(connection: psycopg.Connection, term: int | str) -> Company:
 
     Raises UnknownCompany with the nearest names as a hint.
     """
-    text = str(term).strip()
+    return find_all(connection, [term])[0]
+
+
+def find_all(connection: psycopg.Connection, terms: Sequence[int | str]) -> list[Company]:
+    """Return the active companies that `terms` name, each once. Raises UnknownCompany. Read-only."""
     known = companies(connection)
+    found = [_find(connection, term, known) for term in terms]
+    return list({company.id: company for company in found}.values())
+
+
+def _find(connection: psycopg.Connection, term: int | str, known: Sequence[Company]) -> Company:
+    text = str(term).strip()
     if text.isascii() and text.isdigit():
         matches = [company for company in known if company.id == int(text)]
     else:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from mpm_ops.errors import QueryError, ServerUnavailable
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.postgres.chosen import chosen_server
-from mpm_ops.postgres.server import Server
+from mpm_ops.postgres.server import Server, translated
 from mpm_ops.schema.apply import apply, read_heads
 from mpm_ops.settings import Settings
 from mpm_ops.shipped import shipped
@@ -30,6 +32,10 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        #: A connection to the central database for the next look-up: opening one costs more than most of them.
+        self._kept: list[psycopg.Connection] = []
+        # A session of a user, and a cell that was run again, leave an installation without closing it.
+        weakref.finalize(self, _close, self._kept)
 
     def __repr__(self) -> str:
         return f"Installation({self.settings.central_database!r})"
@@ -63,7 +69,7 @@ class Installation:
     def central(self) -> Iterator[psycopg.Connection]:
         """Lend a connection to the central database."""
         try:
-            with self.server.connect(self.settings.central_database) as connection:
+            with translated(), self._lent() as connection:
                 yield connection
         except ServerUnavailable as exc:
             if "does not exist" in str(exc) and self.settings.central_database in str(exc):
@@ -94,7 +100,32 @@ class Installation:
         apply(self.server, name, tree.upgrade_plan(before), owner=None)
         return pending
 
+    @contextmanager
+    def _lent(self) -> Iterator[psycopg.Connection]:
+        """Lend the connection that is kept, or a new one; one that comes back clean is kept for the next."""
+        connection = self._kept.pop() if self._kept else None
+        if connection is not None:
+            try:
+                connection.execute("RESET ROLE; RESET ALL")
+            except psycopg.Error:  # the server was restarted meanwhile
+                connection.close()
+                connection = None
+        connection = connection or self.server.open(self.settings.central_database)
+        try:
+            yield connection
+        finally:
+            if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE or self._kept:
+                connection.close()
+            else:
+                self._kept.append(connection)
+
     def close(self) -> None:
-        """Close the pooled connections."""
+        """Close the connections that are kept."""
+        _close(self._kept)
         if "server" in self.__dict__:
             self.server.close()
+
+
+def _close(connections: list[psycopg.Connection]) -> None:
+    while connections:
+        connections.pop().close()

@@ -11,7 +11,7 @@ from mpm_ops.central import ledger
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.register import finish, lock_key, undo
 from mpm_ops.companies.template import drop_half_built
-from mpm_ops.postgres import locks, roles
+from mpm_ops.postgres import databases, locks, roles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,7 @@ def reconcile(installation: Installation, *, patience: int = 5_000) -> list[Reco
                 found.append(Reconciled(company_id=company_id, result="in progress"))
         sweep_logins(installation, connection)
         drop_half_built(installation, connection)
+        drop_scratch(installation, connection)
     return [reconciled for reconciled in found if reconciled is not None]
 
 
@@ -53,6 +54,13 @@ def _reconcile_one(installation: Installation, connection: psycopg.Connection, c
         return Reconciled(company_id=company_id, result="finished")
     undo(installation, connection, company_id)
     return Reconciled(company_id=company_id, result="undone")
+
+
+def drop_scratch(installation: Installation, connection: psycopg.Connection) -> None:
+    """Drop the scratch databases that a killed process has left; one that somebody is connected to is in use."""
+    for name in databases.names(connection, f"{installation.settings.prefix}scratch_"):
+        if not databases.in_use(connection, name):
+            databases.drop(connection, name)
 
 
 def sweep_logins(installation: Installation, connection: psycopg.Connection) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence
 
-import psycopg
-
 from mpm_ops.central import registry
 from mpm_ops.companies.installation import Installation
 from mpm_ops.errors import InvalidInput, MpmOpsError
@@ -22,19 +20,14 @@ def chosen(
     Raises UnknownCompany for a term, in `terms` or in `policy.skip`, that names nobody. Read-only.
     """
     with installation.central() as connection:
-        found = registry.companies(connection) if terms is None else _named(connection, terms)
+        found = registry.companies(connection) if terms is None else registry.find_all(connection, terms)
         if policy is None:
             return found
-        skipped = {company.id for company in _named(connection, policy.skip)}
+        skipped = {company.id for company in registry.find_all(connection, policy.skip)} if policy.skip else set()
     kept = [company for company in found if company.id not in skipped]
     for pattern in policy.match:
         kept = _matching(installation, kept, pattern)
     return kept
-
-
-def _named(connection: psycopg.Connection, terms: Sequence[int | str]) -> list[Company]:
-    found = [registry.find(connection, term) for term in terms]
-    return list({company.id: company for company in found}.values())
 
 
 def _matching(installation: Installation, companies: list[Company], pattern: str) -> list[Company]:

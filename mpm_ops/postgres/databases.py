@@ -24,6 +24,12 @@ def names(connection: psycopg.Connection, prefix: str) -> list[str]:
     return [name for (name,) in rows]
 
 
+def in_use(connection: psycopg.Connection, name: str) -> bool:
+    """Whether somebody is connected to the database. Read-only."""
+    row = connection.execute("SELECT numbackends > 0 FROM pg_stat_database WHERE datname = %s", [name]).fetchone()
+    return bool(row and row[0])
+
+
 def sizes(connection: psycopg.Connection, names: Collection[str]) -> dict[str, int]:
     """Return the bytes that each of these databases takes on disk; one that is gone is not in it. Read-only."""
     rows = connection.execute(

@@ -24,6 +24,19 @@ def try_lock(connection: psycopg.Connection, key: str) -> Iterator[bool]:
             _unlock(connection, key)
 
 
+def holders(connection: psycopg.Connection, key: str) -> set[str]:
+    """Return the databases of the server in which somebody holds the lock `key`. One query. Read-only."""
+    rows = connection.execute(
+        """
+        SELECT d.datname FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
+          AND l.classid = %s AND l.objid::bigint = (hashtext(%s)::bigint & 4294967295)
+        """,
+        [CLASS, key],
+    )
+    return {name for (name,) in rows}
+
+
 def hold(connection: psycopg.Connection, key: str) -> None:
     """Take the lock `key` for as long as the connection is open, when nobody has it; never waits."""
     connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [CLASS, key])

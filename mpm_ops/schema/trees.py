@@ -72,12 +72,23 @@ class Tree:
 
     def upgrade_plan(self, before: Heads) -> Plan:
         """Return the plan from `before` to the heads."""
-        self.heads()
         key = ("upgrade", before, None)
         if key not in self._plans:
+            self.heads()
             self._applied(self._scripts(), before)
             steps = self._render("upgrade", before, "heads") if self.pending(before) else []
             self._plans[key] = Plan(before, tuple(steps), self.places)
+        return self._plans[key]
+
+    def plan_to(self, heads: Heads) -> Plan:
+        """Return the plan from base to exactly `heads`, which need not be the newest. Raises UnknownState."""
+        key = ("to", heads, None)
+        if key not in self._plans:
+            self._applied(self._scripts(), heads)
+            steps: list[Step] = []
+            for head in heads:
+                steps += self._render("upgrade", steps[-1].after if steps else (), head)
+            self._plans[key] = Plan((), tuple(steps), self.places)
         return self._plans[key]
 
     def downgrade_plan(self, before: Heads, undo: Sequence[str]) -> Plan:

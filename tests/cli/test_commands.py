@@ -33,6 +33,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "companies",
         "company",
         "demo",
+        "drift",
         "history",
         "make-migration",
         "make-migration-tenant",
@@ -56,6 +57,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "server status",
         "server stop",
         "server url",
+        "status",
     }
 
 

@@ -1,0 +1,29 @@
+"""The state of the fleet in one look: who is where, behind, busy, failed last, out of reach."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mpm_ops.central import ledger
+from mpm_ops.companies import selection, states
+from mpm_ops.companies.installation import Installation
+from mpm_ops.postgres import locks
+from mpm_ops.records import FleetStatus
+from mpm_ops.schema.apply import LOCK
+
+
+def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
+    """Tell the state of the fleet. Without `verify` no company's database is opened. Read-only."""
+    companies = selection.chosen(installation, None)
+    found = states.states(installation, companies, verify=verify)
+    with installation.central() as connection:
+        held = locks.holders(connection, LOCK)
+        failed = ledger.failed_last(connection)
+    newest = installation.tenant_tree.heads()
+    return FleetStatus(
+        newest=newest,
+        revisions=dict(Counter(state.heads for state in found if state.heads is not None).most_common()),
+        states=found,
+        busy=[company.name for company in companies if company.database in held],
+        failed_last=[company.name for company in companies if company.id in failed],
+    )

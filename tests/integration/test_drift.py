@@ -1,0 +1,116 @@
+"""Drift: what somebody changed by hand is found and named, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from mpm_ops import Company, Ops, Settings
+from mpm_ops.postgres import databases, locks
+from mpm_ops.postgres.server import Server
+from mpm_ops.schema.apply import LOCK
+from tests.conftest import PREFIX
+from tests.integration.test_migrations import core_head, own_revision
+
+Register = Callable[..., Company]
+
+CHANGES = [
+    ("CREATE TABLE notes (id int)", {("added", "table", "notes"), ("added", "column", "notes.id")}),
+    ("ALTER TABLE people ADD COLUMN x int", {("added", "column", "people.x")}),
+    (
+        "ALTER TABLE people DROP COLUMN name",
+        {("missing", "column", "people.name"), ("missing", "index", "public.ix_people_name")},
+    ),
+    ("ALTER TABLE meters ALTER COLUMN in_use DROP NOT NULL", None),
+    ("ALTER TABLE people ALTER COLUMN surname SET DEFAULT 'x'", {("changed", "column", "people.surname")}),
+    ("ALTER TABLE people ALTER COLUMN surname TYPE varchar(99)", {("changed", "column", "people.surname")}),
+    ("CREATE INDEX hand_made ON people (surname)", {("added", "index", "public.hand_made")}),
+    ("ALTER TABLE people ADD CONSTRAINT c CHECK (surname <> '')", {("added", "constraint", "people.c")}),
+    ("CREATE VIEW v AS SELECT id FROM people", {("added", "view", "v")}),
+    (
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        "CREATE TRIGGER t BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION f()",
+        {("added", "function", "public.f()"), ("added", "trigger", "people.t")},
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), [one for one in CHANGES if one[1]])
+def test_a_change_by_hand_is_named(
+    ops: Ops, register: Register, server: Server, change: str, expected: set[tuple[str, str, str]]
+) -> None:
+    company = register()
+    other = register("Untouched")
+    assert [one.clean for one in ops.drift()] == [True, True]
+    with server.connect(company.database) as tenant:
+        tenant.execute(change.encode())
+    found = {one.company_id: one for one in ops.drift()}
+    assert {(one.change, one.kind, one.name) for one in found[company.id].differences} == expected
+    assert found[other.id].clean
+
+
+def test_each_is_compared_with_its_own_revision(
+    ops: Ops, settings: Settings, register: Register, server: Server
+) -> None:
+    first, second = register("First"), register("Second")
+    own_revision(
+        settings, "o1", None, "op.add_column('people', sa.Column('x', sa.Text()))", "op.drop_column('people', 'x')"
+    )
+    ops.forget_revisions()
+    ops.migrate_tenant([first.id])
+    found = ops.drift()
+    assert [(one.heads, one.clean) for one in found] == [(("o1",), True), ((core_head(),), True)]
+    ops.rollback_tenant([first.id])
+    assert all(one.clean for one in ops.drift())
+    with server.connect(second.database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN x text")
+    assert [one.clean for one in ops.drift([second.id])] == [False]
+
+
+def test_an_invalid_index_is_drift(ops: Ops, register: Register, server: Server) -> None:
+    company = register()
+    with server.connect(company.database) as tenant:
+        tenant.execute("INSERT INTO people (name, surname) VALUES ('a', 'b'), ('a', 'b')")
+        with pytest.raises(Exception, match="could not create unique index"):
+            tenant.execute("CREATE UNIQUE INDEX CONCURRENTLY twice ON people (name)")
+    (found,) = ops.drift()
+    assert "(invalid)" in found.differences[0].found
+
+
+def test_who_cannot_be_compared_is_told_and_no_scratch_is_left(
+    ops: Ops, register: Register, maintenance: psycopg.Connection
+) -> None:
+    gone, newer = register("Gone"), register("Newer")
+    databases.drop(maintenance, gone.database)
+    with ops._installation.server.connect(newer.database) as tenant:
+        tenant.execute("UPDATE alembic_version SET version_num = 'future'")
+    found = ops.drift()
+    assert "does not exist" in found[0].error
+    assert "future" in found[1].error
+    assert databases.names(maintenance, f"{PREFIX}scratch_") == []
+
+
+def test_the_state_of_the_fleet_in_one_look(
+    ops: Ops, settings: Settings, register: Register, server: Server, maintenance: psycopg.Connection
+) -> None:
+    companies = [register(f"Company {n}") for n in range(4)]
+    own_revision(settings, "o1", None, "op.add_column('people', sa.Column('x', sa.Text()))")
+    ops.forget_revisions()
+    ops.migrate_tenant([companies[0].id])
+    with server.connect(companies[1].database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN x text")
+    ops.migrate_tenant([companies[1].id])
+    databases.drop(maintenance, companies[3].database)
+    with server.connect(companies[2].database) as other, locks.try_lock(other, LOCK):
+        found = ops.status()
+    assert found.revisions == {(core_head(),): 2, ("o1",): 1}
+    assert [state.state for state in found.states] == ["current", "behind", "behind", "no database"]
+    assert (found.busy, found.failed_last) == (["Company 2"], ["Company 1"])
+
+
+def test_a_scratch_database_of_a_killed_process_is_swept(ops: Ops, maintenance: psycopg.Connection) -> None:
+    databases.create(maintenance, f"{PREFIX}scratch_left")
+    ops.reconcile()
+    assert databases.names(maintenance, f"{PREFIX}scratch_") == []
