@@ -24,6 +24,8 @@ from mpm_ops.settings import operator
 
 #: Connections that are left to others.
 _SPARE = 3
+#: Outcomes are written together for so long, in seconds: a statement for each costs a tenth of the work itself.
+_MOMENT = 0.2
 #: How long the end of a run is tried to be written, in seconds.
 _PATIENCE = 30.0
 
@@ -67,6 +69,7 @@ class Account:
         # Outcomes need not be on disk at once: what they tell is in the databases too, and `close` waits for all.
         self._connection.execute("SET synchronous_commit = off")
         self._unwritten: list[Outcome] = []
+        self._written = 0.0
         self._blockers: dict[str, str] = {}
 
     def blocker(self, database: str) -> str:
@@ -74,8 +77,13 @@ class Account:
         return self._blockers.get(database, "")
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Write outcomes; when the central database is away they are kept for later."""
+        """Write outcomes, those of a moment together; when the central database is away they are kept for later."""
         self._unwritten.extend(outcomes)
+        if time.monotonic() - self._written >= _MOMENT:
+            self._write()
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
         try:
             ledger.record(self._connected(), self.run_id, self._unwritten)
             self._unwritten.clear()
@@ -84,6 +92,7 @@ class Account:
 
     def limit(self) -> int:
         """Return how many connections this run may have: those that it has, and what the server has free."""
+        self._write()
         try:
             connection = self._connected()
             self._blockers |= sessions.blockers(connection, self.application)

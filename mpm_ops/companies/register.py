@@ -73,6 +73,9 @@ def register(
             password_hash=hashed,
         )
         _refuse_leftovers(saga)
+        # Only the last commit is waited for, and it flushes those before it: they come back from a crash in their
+        # order or not at all, so what is there is always what `reconcile` knows how to finish or undo.
+        connection.execute("SET synchronous_commit = off")
         _run_steps(saga, on_step)
         return registry.find(connection, company_id)
 
@@ -93,6 +96,7 @@ def undo(installation: Installation, connection: psycopg.Connection, company_id:
     for role in reversed(roles.names(connection, f"{database}_")):
         roles.drop(connection, role)
     with connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = on")
         registry.remove(connection, company_id)
         ledger.forget_steps(connection, company_id)
 
@@ -100,6 +104,7 @@ def undo(installation: Installation, connection: psycopg.Connection, company_id:
 def finish(connection: psycopg.Connection, company_id: int, emails: list[str]) -> None:
     """Let a company whose data is in place go live: its users' e-mail addresses lead to it from now on."""
     with connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = on")
         for email in emails:
             registry.insert_proxy(connection, company_id, email)
         registry.activate(connection, company_id)
@@ -184,6 +189,7 @@ def _clone(saga: _Saga) -> None:
 def _open_database(saga: _Saga) -> None:
     owner = saga.installation.settings.owner_role
     with saga.installation.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
+        tenant.execute("SET LOCAL synchronous_commit = off")
         grant(tenant, owner=owner)
     with saga.connection.transaction():
         admit = (roles.app_group(saga.database), roles.read_group(saga.database))
@@ -196,6 +202,7 @@ def _fill(saga: _Saga) -> None:
     given = saga.registration
     owner = saga.installation.settings.owner_role
     with saga.installation.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
+        tenant.execute("SET LOCAL synchronous_commit = off")
         tenant.execute(
             """
             WITH admin AS (
