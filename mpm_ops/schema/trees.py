@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,19 @@ import alembic.command
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
 
-from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError, UnknownState
+from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError
 from mpm_ops.records import Revision
 from mpm_ops.schema.plan import Direction, Plan, Preflight, Step
 from mpm_ops.schema.rendering import LOCK, Collector, alembic_border, is_live
+from mpm_ops.schema.revisions import Heads, applied_in, below, effective, ordered, record, route, without_body
 
 #: Dated names sort in the order in which they were made.
 _FILE_NAME = "%(year)d_%(month).2d_%(day).2d_%(hour).2d%(minute).2d_%(slug)s"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_ -]{0,79}")
 #: Branch label of an installation's own revisions, which lie outside the shipped tree.
 OWN_BRANCH = "own"
-
-Heads = tuple[str, ...]
 
 
 class Tree:
@@ -52,30 +50,30 @@ class Tree:
                     f"two heads on the branch {', '.join(labels) or 'without a label'}: {' and '.join(sorted(heads))}",
                     hint="Set down_revision of one of them to the other.",
                 )
-        return self._effective(scripts, scripts.get_heads())
+        return effective(scripts, scripts.get_heads())
 
     def revisions(self) -> list[Revision]:
         """List every revision, oldest first. Read-only."""
-        return [_record(script) for script in self._ordered(self._scripts())]
+        return [record(script) for script in ordered(self._scripts())]
 
     def pending(self, state: Heads) -> list[Revision]:
         """List what an upgrade from `state` would apply, oldest first. Read-only."""
         scripts = self._scripts()
-        applied = self._applied(scripts, state)
-        return [_record(script) for script in self._ordered(scripts) if script.revision not in applied]
+        applied = applied_in(scripts, state)
+        return [record(script) for script in ordered(scripts) if script.revision not in applied]
 
     def applied(self, state: Heads) -> list[Revision]:
         """List what has been applied in `state`, oldest first. Read-only."""
         scripts = self._scripts()
-        applied = self._applied(scripts, state)
-        return [_record(script) for script in self._ordered(scripts) if script.revision in applied]
+        applied = applied_in(scripts, state)
+        return [record(script) for script in ordered(scripts) if script.revision in applied]
 
     def upgrade_plan(self, before: Heads) -> Plan:
         """Return the plan from `before` to the heads."""
         key = ("upgrade", before, None)
         if key not in self._plans:
             self.heads()
-            self._applied(self._scripts(), before)
+            applied_in(self._scripts(), before)
             steps = self._render("upgrade", before, "heads") if self.pending(before) else []
             self._plans[key] = Plan(before, tuple(steps), self.places)
         return self._plans[key]
@@ -84,7 +82,7 @@ class Tree:
         """Return the plan from base to exactly `heads`, which need not be the newest. Raises UnknownState."""
         key = ("to", heads, None)
         if key not in self._plans:
-            self._applied(self._scripts(), heads)
+            applied_in(self._scripts(), heads)
             steps: list[Step] = []
             for head in heads:
                 steps += self._render("upgrade", steps[-1].after if steps else (), head)
@@ -99,7 +97,7 @@ class Tree:
             steps: list[Step] = []
             for revision in undo:
                 state = steps[-1].after if steps else before
-                steps += self._render("downgrade", state, _below(scripts.get_revision(revision)))
+                steps += self._render("downgrade", state, below(scripts.get_revision(revision)))
             self._plans[key] = Plan(before, tuple(steps), self.places)
         return self._plans[key]
 
@@ -135,13 +133,13 @@ class Tree:
         self._plans.clear()
         if not isinstance(made, Script):
             raise RevisionError("alembic made no revision file")
-        return _record(made)
+        return record(made)
 
     def _place(self, scripts: ScriptDirectory, *, own: bool) -> dict[str, Any]:
         if not own:
             shipped = [h for h in scripts.get_heads() if OWN_BRANCH not in scripts.get_revision(h).branch_labels]
             return {"head": shipped[0] if shipped else "base", "version_path": str(self._folder / "versions")}
-        if any(OWN_BRANCH in script.branch_labels for script in self._ordered(scripts)):
+        if any(OWN_BRANCH in script.branch_labels for script in ordered(scripts)):
             return {"head": f"{OWN_BRANCH}@head", "version_path": str(self._own)}
         # The first of a branch stands on what is shipped today, so that it never runs before it.
         return {
@@ -174,49 +172,6 @@ class Tree:
                 self._loaded = loaded
             return self._loaded
 
-    def _ordered(self, scripts: ScriptDirectory) -> list[Script]:
-        """All revisions, each after everything that it builds on; equal ones by file name."""
-        waiting = {script.revision: script for script in scripts.walk_revisions()}
-        ordered: list[Script] = []
-        placed: set[str] = set()
-        for script in sorted(waiting.values(), key=lambda script: (Path(script.path).name, script.revision)):
-            stack = [script]
-            while stack:
-                missing = [waiting[down] for down in _downs(stack[-1]) if down not in placed]
-                if missing:
-                    stack.extend(missing)
-                    continue
-                done = stack.pop()
-                if done.revision not in placed:
-                    placed.add(done.revision)
-                    ordered.append(done)
-        return ordered
-
-    def _applied(self, scripts: ScriptDirectory, state: Heads) -> set[str]:
-        known = {script.revision: script for script in scripts.walk_revisions()}
-        unknown = [head for head in state if head not in known]
-        if unknown:
-            raise UnknownState(
-                f"the database is at revision {', '.join(unknown)}, which this code does not know",
-                hint="It was migrated by newer code: update mpm-ops, or set MPM_OPS_TENANT_MIGRATIONS to the folder "
-                "that holds the revision.",
-            )
-        applied: set[str] = set()
-        stack = list(state)
-        while stack:
-            revision = stack.pop()
-            if revision not in applied:
-                applied.add(revision)
-                stack.extend(_downs(known[revision]))
-        return applied
-
-    def _effective(self, scripts: ScriptDirectory, heads: Iterable[str]) -> Heads:
-        """Leave out heads that another head depends on: Alembic keeps no row for them (design D2)."""
-        covered: set[str] = set()
-        for head in heads:
-            covered |= self._applied(scripts, (head,)) - {head}
-        return tuple(sorted(set(heads) - covered))
-
     def preflights(self, revisions: Sequence[str]) -> list[Preflight]:
         """Return the assertions that these revisions bring (`preflight = {name: SELECT of what would fail}`)."""
         scripts = self._scripts()
@@ -234,10 +189,10 @@ class Tree:
     def run_live(self, connection: sa.Connection, direction: Direction, revision: str) -> None:
         """Run one revision through Alembic on `connection`. Only in a process of its own: see `schema.live` (D2)."""
         scripts = self._scripts()
-        target = revision if direction == "upgrade" else _below(scripts.get_revision(revision))
+        target = revision if direction == "upgrade" else below(scripts.get_revision(revision))
 
         def steps(heads: Heads, _context: object) -> Any:
-            return _route(scripts, direction, tuple(heads), target)
+            return route(scripts, direction, tuple(heads), target)
 
         config = self._config(connection=connection)
         environment = EnvironmentContext(config, scripts, fn=steps, destination_rev=target)
@@ -255,8 +210,8 @@ class Tree:
 
         def steps(_rev: object, _context: object) -> Any:
             return [
-                _without_body(step) if is_live(step.revision) else step
-                for step in _route(scripts, direction, before, target)
+                without_body(step) if is_live(step.revision) else step
+                for step in route(scripts, direction, before, target)
             ]
 
         config = self._config(output_buffer=collector, on_step=collector.cut)
@@ -266,40 +221,3 @@ class Tree:
         with alembic_border(f"the {direction} from {', '.join(before) or 'base'}"), environment:
             scripts.run_env()
         return collector.finished()
-
-
-def _route(scripts: ScriptDirectory, direction: Direction, before: Heads, target: str) -> list[RevisionStep]:
-    """What alembic.command.upgrade and downgrade do; there is no public name for it."""
-    route = scripts._upgrade_revs if direction == "upgrade" else scripts._downgrade_revs
-    return route(target, before)  # type: ignore[arg-type]
-
-
-def _without_body(step: RevisionStep) -> RevisionStep:
-    """Render only the row of `alembic_version`: the body of a live revision cannot be."""
-    step.migration_fn = lambda **_: None
-    return step
-
-
-def _record(script: Script) -> Revision:
-    return Revision(
-        id=script.revision,
-        message=script.doc or "",
-        down=_downs(script),
-        branch=", ".join(sorted(script.branch_labels)),
-        path=script.path,
-    )
-
-
-def _downs(script: Script) -> Heads:
-    """What a revision builds on: the one before it and those it depends on."""
-    downs = script.down_revision or ()
-    return (*((downs,) if isinstance(downs, str) else downs), *script._resolved_dependencies)
-
-
-def _below(script: Script) -> str:
-    """The downgrade target that undoes just this revision, of all that are applied."""
-    label = next(iter(sorted(script.branch_labels)), "")
-    down = script.down_revision or "base"
-    if not isinstance(down, str):
-        raise RevisionError(f"revision {script.revision} merges branches and cannot be undone by itself")
-    return f"{label}@{down}" if label else down
