@@ -453,6 +453,20 @@ def test_a_run_survives_the_loss_of_its_central_connection(
     assert ops.runs()[0].state == "finished"
 
 
+def test_an_index_that_broke_off_is_taken_away_and_built_again(ops: Ops, fleet: list[Company], server: Server) -> None:
+    up = """with op.get_context().autocommit_block():
+        op.execute('CREATE UNIQUE INDEX CONCURRENTLY one_name ON people (name)')"""
+    revise(ops, "o1", None, up)
+    with server.connect(fleet[0].database) as tenant:
+        tenant.execute("INSERT INTO people (name, surname) VALUES ('a', 'x'), ('a', 'x')")
+        assert statuses(ops.migrate_tenant(policy=FAST)) == "fddd"
+        assert truth(server, fleet[0]) == ((core_head(),), (core_head(),))
+        assert [found.found for one in ops.drift() for found in one.differences if "(invalid)" in found.found]
+        tenant.execute("DELETE FROM people")
+    assert statuses(ops.migrate_tenant(policy=FAST)) == "dsss"
+    assert all(one.clean for one in ops.drift())
+
+
 def test_a_busy_company_is_told_and_taken_up_by_resume(
     ops: Ops, settings: Settings, fleet: list[Company], server: Server
 ) -> None:

@@ -1,0 +1,100 @@
+"""Revisions as Alembic's script directory holds them: in which order, which are applied, which way to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from alembic.runtime.migration import RevisionStep
+from alembic.script import Script, ScriptDirectory
+
+from mpm_ops.errors import RevisionError, UnknownState
+from mpm_ops.records import Revision
+from mpm_ops.schema.plan import Direction
+
+Heads = tuple[str, ...]
+
+
+def ordered(scripts: ScriptDirectory) -> list[Script]:
+    """All revisions, each after everything that it builds on; equal ones by file name."""
+    waiting = {script.revision: script for script in scripts.walk_revisions()}
+    found: list[Script] = []
+    placed: set[str] = set()
+    for script in sorted(waiting.values(), key=lambda script: (Path(script.path).name, script.revision)):
+        stack = [script]
+        while stack:
+            missing = [waiting[down] for down in downs(stack[-1]) if down not in placed]
+            if missing:
+                stack.extend(missing)
+                continue
+            done = stack.pop()
+            if done.revision not in placed:
+                placed.add(done.revision)
+                found.append(done)
+    return found
+
+
+def applied_in(scripts: ScriptDirectory, state: Heads) -> set[str]:
+    """Return the ids of all revisions that a database at `state` has. Raises UnknownState."""
+    known = {script.revision: script for script in scripts.walk_revisions()}
+    unknown = [head for head in state if head not in known]
+    if unknown:
+        raise UnknownState(
+            f"the database is at revision {', '.join(unknown)}, which this code does not know",
+            hint="It was migrated by newer code: update mpm-ops, or set MPM_OPS_TENANT_MIGRATIONS to the folder "
+            "that holds the revision.",
+        )
+    found: set[str] = set()
+    stack = list(state)
+    while stack:
+        revision = stack.pop()
+        if revision not in found:
+            found.add(revision)
+            stack.extend(downs(known[revision]))
+    return found
+
+
+def effective(scripts: ScriptDirectory, heads: Iterable[str]) -> Heads:
+    """Leave out heads that another head depends on: Alembic keeps no row for them (design D2)."""
+    covered: set[str] = set()
+    for head in heads:
+        covered |= applied_in(scripts, (head,)) - {head}
+    return tuple(sorted(set(heads) - covered))
+
+
+def route(scripts: ScriptDirectory, direction: Direction, before: Heads, target: str) -> list[RevisionStep]:
+    """What alembic.command.upgrade and downgrade do; there is no public name for it."""
+    found = scripts._upgrade_revs if direction == "upgrade" else scripts._downgrade_revs
+    return found(target, before)  # type: ignore[arg-type]
+
+
+def without_body(step: RevisionStep) -> RevisionStep:
+    """Render only the row of `alembic_version`: the body of a live revision cannot be."""
+    step.migration_fn = lambda **_: None
+    return step
+
+
+def record(script: Script) -> Revision:
+    """Return what callers see of a revision."""
+    return Revision(
+        id=script.revision,
+        message=script.doc or "",
+        down=downs(script),
+        branch=", ".join(sorted(script.branch_labels)),
+        path=script.path,
+    )
+
+
+def downs(script: Script) -> Heads:
+    """What a revision builds on: the one before it and those it depends on."""
+    downs = script.down_revision or ()
+    return (*((downs,) if isinstance(downs, str) else downs), *script._resolved_dependencies)
+
+
+def below(script: Script) -> str:
+    """The downgrade target that undoes just this revision, of all that are applied."""
+    label = next(iter(sorted(script.branch_labels)), "")
+    down = script.down_revision or "base"
+    if not isinstance(down, str):
+        raise RevisionError(f"revision {script.revision} merges branches and cannot be undone by itself")
+    return f"{label}@{down}" if label else down
