@@ -36,7 +36,10 @@ def make_policy(ops: mpm_ops.Ops, **values: Any) -> mpm_ops.Policy:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         option = "--" + str(first["loc"][0]).replace("_", "-")
-        raise InvalidInput(f"{option}: {first['msg']}", hint="`mpm-ops migrate-tenant --help` explains it.") from None
+        raise InvalidInput(
+            f"{option}: {first['msg'].removeprefix('Value error, ')}",
+            hint="`mpm-ops migrate-tenant --help` explains it.",
+        ) from None
 
 
 def terms(company: str | None, only: list[str] | None) -> list[int | str] | None:
