@@ -31,6 +31,7 @@ class NewCompany(BaseModel):
     address: str = Field(default="-", description="Postal address.")
     phone: str = Field(default="-", description="Telephone number.")
     usage_type: str = Field(default="mini-grid&shs&e-bike", description="mini-grid, shs, e-bike, or some joined by &.")
+    server: str = Field(default="main", description="Which of the servers in MPM_OPS_SERVERS its database goes to.")
     plugins: list[int] = Field(default=[], description="Ids of the plugins to install.")
     password_block: str = Field(
         default="", description="Secret block with the first user's password; empty makes one that nobody knows."

@@ -12,6 +12,7 @@
     ├── LoginFailed                 unknown e-mail or wrong password: never says which
     ├── ServerError                 the server, not the statement
     │   ├── ServerUnavailable       down, unreachable, or refuses this login
+    │   ├── UnknownServer           exit code 2: a name that the settings do not have
     │   └── EmbeddedServerError     the embedded server does not start or stop
     ├── QueryError                  a statement the server refused
     │   ├── NotReadOnly             a write, a second statement, a command
@@ -90,6 +91,12 @@ class ServerError(MpmOpsError):
 
 class ServerUnavailable(ServerError):
     """The PostgreSQL server does not answer."""
+
+
+class UnknownServer(ServerError):
+    """The settings have no server of that name."""
+
+    exit_code = 2
 
 
 class EmbeddedServerError(ServerError):

@@ -37,6 +37,7 @@ from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.records import (
+    MAIN,
     Applied,
     Company,
     CompanyDrift,
@@ -64,7 +65,8 @@ class Ops:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
         self._installation = Installation(self.settings)
-        self._reader: ShortLogin | None = None
+        #: The logins that this process reads with, by server.
+        self._readers: dict[str, ShortLogin] = {}
 
     def __repr__(self) -> str:
         where = "embedded server" if self.settings.database_url is None else str(self._installation.server.address)
@@ -109,7 +111,7 @@ class Ops:
         Raises AlreadyExists when it has customers.
         """
         role = self.settings.owner_role
-        with self._installation.server.connect(company.database, role=role) as connection:
+        with self._installation.server_of(company).connect(company.database, role=role) as connection:
             return load(connection, generate(profile, until=until))
 
     def reconcile(self) -> list[Reconciled]:
@@ -120,7 +122,7 @@ class Ops:
         """Return a session bound to the database of the company that this user belongs to. Raises LoginFailed."""
         company = users.authenticate(self._installation, email, password)
         name = f"{company.database}_login"
-        login = ShortLogin(self._installation.server, self.settings.central_database, name=name)
+        login = ShortLogin(self._installation.server_of(company), self._maintenance(company), name=name)
         return Session(company, login, user=email, write=write)
 
     # Migrations
@@ -245,7 +247,8 @@ class Ops:
 
     def company(self, term: int | str) -> CompanyReader:
         """Return the company with this id, name or e-mail address, ready to be asked. Raises UnknownCompany."""
-        return CompanyReader(self.get_company(term), self._reader_login())
+        company = self.get_company(term)
+        return CompanyReader(company, self._reader_login(company))
 
     def read_sql(
         self,
@@ -260,15 +263,14 @@ class Ops:
         `max_rows` is the cap for each company. Raises FleetFailed that names those which did not answer.
         """
         chosen = self._chosen(companies)
-        readers = [CompanyReader(company, self._reader_login()) for company in chosen]
+        readers = [CompanyReader(company, self._reader_login(company)) for company in chosen]
         limits = Limits(rows=max_rows)
         return fanout.read_sql(readers, sql, params=params, limits=limits, workers=self.settings.workers)
 
     def close(self) -> None:
-        """Drop the reading login and close all connections."""
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        """Drop the reading logins and close all connections."""
+        while self._readers:
+            self._readers.popitem()[1].close()
         self._installation.close()
 
     def __enter__(self) -> Self:
@@ -279,17 +281,21 @@ class Ops:
     ) -> None:
         self.close()
 
-    def _reader_login(self) -> ShortLogin:
-        """Return the one login that this process reads company data with, made at the first question."""
-        if self._reader is None:
+    def _reader_login(self, company: Company) -> ShortLogin:
+        """Return the one login that this process reads with on the company's server, made at the first question."""
+        if company.server not in self._readers:
             person = re.sub(r"[^a-z0-9]", "", operator().lower())[:12]
-            self._reader = ShortLogin(
-                self._installation.server,
-                self.settings.central_database,
+            self._readers[company.server] = ShortLogin(
+                self._installation.server_of(company),
+                self._maintenance(company),
                 name=f"{self.settings.prefix}reader_{person}",
                 connections=self.settings.workers + 8,
             )
-        return self._reader
+        return self._readers[company.server]
+
+    def _maintenance(self, company: Company) -> str:
+        """Name the database on the company's server in which logins are made."""
+        return self.settings.central_database if company.server == MAIN else "postgres"
 
     def _chosen(self, companies: Companies, policy: Policy | None = None) -> list[Company]:
         return selection.chosen(self._installation, companies, policy)

@@ -28,6 +28,10 @@ class Status(StrEnum):
     UNTOUCHED = "untouched"
 
 
+#: The server that the central database is on, too.
+MAIN = "main"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Company:
     """A row of `companies` with the name of its database."""
@@ -42,6 +46,8 @@ class Company:
     database: str
     status: CompanyStatus
     created_at: dt.datetime
+    #: Which of the servers in the settings its database is on.
+    server: str = MAIN
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"

@@ -10,9 +10,10 @@ from typing import Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from mpm_ops.errors import InvalidInput
+from mpm_ops.records import MAIN
 
 
 def default_home() -> Path:
@@ -44,6 +45,10 @@ class Settings(BaseSettings):
         default=None,
         description="A PostgreSQL 15+ server to use, as postgresql://user@host:port/; without it the embedded one.",
     )
+    servers: dict[str, SecretStr] = Field(
+        default={},
+        description='More servers for company databases, by name, as JSON: {"west": "postgresql://user@west:5432/"}.',
+    )
     home: Path = Field(default_factory=default_home, description="Where the embedded server keeps its data.")
     env: Literal["development", "production"] = Field(
         default="development", description="'production' makes the commands that change schemas ask first."
@@ -60,6 +65,16 @@ class Settings(BaseSettings):
         default=None,
         description="A folder with more revisions of the company databases (default: HOME/tenant_migrations).",
     )
+
+    @field_validator("servers")
+    @classmethod
+    def _servers_have_plain_names(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name in value:
+            if name == MAIN or not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name):
+                raise ValueError(
+                    f"a name is 1 to 32 characters of a-z, 0-9, - and _, begins with a letter and is not {MAIN}"
+                )
+        return value
 
     @field_validator("prefix")
     @classmethod
@@ -105,6 +120,9 @@ def load_settings() -> Settings:
     """Read the settings; a value that breaks a rule is an InvalidInput that names its variable."""
     try:
         return Settings()
+    except SettingsError as exc:
+        # Its own words name the field; what it holds may be a password.
+        raise InvalidInput("MPM_OPS_SERVERS: is no JSON object of names and connection strings") from exc
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         variable = "MPM_OPS_" + "_".join(str(part) for part in first["loc"]).upper()

@@ -72,10 +72,13 @@ class CompanyDatabase(Stamped, Base):
     """Which database holds a company's data: one each."""
 
     __tablename__ = "company_databases"
+    __table_args__ = (sa.CheckConstraint("server <> ''", name="server"),)
 
     id: orm.Mapped[Id]
     company_id: orm.Mapped[BigInt] = orm.mapped_column(sa.ForeignKey("companies.id", ondelete="CASCADE"), unique=True)
     database_name: orm.Mapped[str] = orm.mapped_column(unique=True)
+    # Ours: which of the servers in the settings it is on; `main` is the one of this database.
+    server: orm.Mapped[str] = orm.mapped_column(server_default="main")
 
 
 class DatabaseProxy(Stamped, Base):

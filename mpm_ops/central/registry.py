@@ -14,11 +14,11 @@ from psycopg import errors
 from psycopg.rows import class_row
 
 from mpm_ops.errors import AlreadyExists, UnknownCompany, UnknownPlugin
-from mpm_ops.records import Company, CompanyStatus, Plugin
+from mpm_ops.records import MAIN, Company, CompanyStatus, Plugin
 
 _COMPANY = """
     SELECT c.id, c.name::text AS name, c.email::text AS email, coalesce(d.database_name, '') AS database,
-           c.status, c.created_at
+           c.status, c.created_at, coalesce(d.server, 'main') AS server
     FROM companies c LEFT JOIN company_databases d ON d.company_id = c.id
 """
 
@@ -138,11 +138,18 @@ def insert(
         raise AlreadyExists(f"company {shortened(name)!r} is registered already") from exc
 
 
-def insert_database(connection: psycopg.Connection, company_id: int, database: str) -> None:
-    """Record which database belongs to a company."""
+def insert_database(connection: psycopg.Connection, company_id: int, database: str, *, server: str) -> None:
+    """Record which database belongs to a company, and which server it is on."""
     connection.execute(
-        "INSERT INTO company_databases (company_id, database_name) VALUES (%s, %s)", [company_id, database]
+        "INSERT INTO company_databases (company_id, database_name, server) VALUES (%s, %s, %s)",
+        [company_id, database, server],
     )
+
+
+def server_of(connection: psycopg.Connection, company_id: int) -> str:
+    """Return the name of the server that a company's database is on, whatever its status is. Read-only."""
+    row = connection.execute("SELECT server FROM company_databases WHERE company_id = %s", [company_id]).fetchone()
+    return str(row[0]) if row else MAIN
 
 
 def insert_proxy(connection: psycopg.Connection, company_id: int, email: str) -> None:

@@ -34,6 +34,7 @@ def register(
         "mini-grid&shs&e-bike"
     ),
     plugin: Annotated[list[int] | None, typer.Option(help="Id of a plugin to install; may be repeated.")] = None,
+    server: Annotated[str, typer.Option(help="Which of the servers in MPM_OPS_SERVERS its database goes to.")] = "main",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the first user's password from standard input.")
     ] = False,
@@ -57,6 +58,7 @@ def register(
             phone=phone,
             usage_type=usage_type,
             plugins=tuple(plugin or ()),
+            server=server,
         )
     if not password_stdin:
         talk.print(f"Password of {admin_email}, shown this once: {password}", markup=False, highlight=False)
@@ -88,7 +90,9 @@ def companies(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table([dataclasses.asdict(one) for one in found], ["id", "name", "email", "database", "created_at"])
+        print_table(
+            [dataclasses.asdict(one) for one in found], ["id", "name", "email", "server", "database", "created_at"]
+        )
 
 
 def company(company: CompanyTerm, as_json: AsJson = False) -> None:

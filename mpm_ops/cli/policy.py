@@ -13,7 +13,8 @@ from mpm_ops.errors import InvalidInput
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this company: id, name or e-mail. Repeatable.")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this company. Repeatable.")]
 Match = Annotated[
-    list[str] | None, typer.Option("--match", help="Only names like this, Solar*, or plugin=NAME. Repeatable.")
+    list[str] | None,
+    typer.Option("--match", help="Only names like this, Solar*, plugin=NAME or server=NAME. Repeatable."),
 ]
 Canary = Annotated[str, typer.Option("--canary", help="Who goes first: 3, 5% or ids, as '#4 #8'.")]
 Wave = Annotated[str, typer.Option("--wave", help="How many go together after that: 50 or 20%.")]

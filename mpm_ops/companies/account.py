@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 import psycopg
 
 from mpm_ops.central import ledger
 from mpm_ops.central.ledger import Planned
-from mpm_ops.companies.installation import Installation
-from mpm_ops.errors import MpmOpsError
+from mpm_ops.companies.installation import Installation, by_server
+from mpm_ops.companies.watch import Watch
+from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.fleet import runner
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change, Controls, Ran
-from mpm_ops.postgres import databases, locks, sessions
+from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import translated
-from mpm_ops.records import Company, FleetReport, Outcome, Status
+from mpm_ops.records import MAIN, Company, FleetReport, Outcome, Status
 from mpm_ops.settings import operator
 
-#: Connections that are left to others.
-_SPARE = 3
 #: Outcomes are written together for so long, in seconds: a statement for each costs a tenth of the work itself.
 _MOMENT = 0.2
 #: How long the end of a run is tried to be written, in seconds.
@@ -60,7 +60,9 @@ class Job:
 class Account:
     """One run's pages in the ledger, and the connection that they are written on."""
 
-    def __init__(self, installation: Installation, run_id: int, connection: psycopg.Connection) -> None:
+    def __init__(
+        self, installation: Installation, run_id: int, connection: psycopg.Connection, servers: Collection[str]
+    ) -> None:
         self.run_id = run_id
         #: What the sessions of this run are called on the server.
         self.application = f"mpm_ops/run {run_id}"
@@ -70,11 +72,8 @@ class Account:
         self._connection.execute("SET synchronous_commit = off")
         self._unwritten: list[Outcome] = []
         self._written = 0.0
-        self._blockers: dict[str, str] = {}
-
-    def blocker(self, database: str) -> str:
-        """Return who was last seen holding a lock that this run waits for in `database`."""
-        return self._blockers.get(database, "")
+        #: What the servers of its companies say meanwhile.
+        self.watch = Watch(installation, servers, self.application)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes, those of a moment together; when the central database is away they are kept for later."""
@@ -90,17 +89,10 @@ class Account:
         except (psycopg.Error, MpmOpsError):
             self._connection.close()
 
-    def limit(self) -> int:
-        """Return how many connections this run may have: those that it has, and what the server has free."""
+    def limits(self) -> dict[str, int]:
+        """Write what is unwritten, and return how many connections the run may have on each server."""
         self._write()
-        try:
-            connection = self._connected()
-            self._blockers |= sessions.blockers(connection, self.application)
-            mine = sessions.count(connection, self.application)
-            return mine + sessions.free(connection) - _SPARE
-        except (psycopg.Error, MpmOpsError):
-            self._connection.close()
-            return 1
+        return self.watch.limits()
 
     def paused(self) -> bool:
         """Whether somebody asked the run to pause; a central database that is away asks nothing."""
@@ -110,12 +102,9 @@ class Account:
             self._connection.close()
             return False
 
-    def cancel(self) -> None:
-        """Cancel what the run's sessions are doing on the server."""
-        sessions.cancel(self._connected(), self.application)
-
     def close(self, ran: Ran) -> str:
         """Write what is unwritten and the end of the run; return why that could not be done, if so."""
+        self.watch.close()
         until = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -163,8 +152,8 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
                 resumes=job.resumes,
             )
             ledger.record(connection, run_id, [outcome for outcome in job.idle if outcome.failure])
-            expected = _expected(connection, job.action, waiting) if waiting else {}
-        pages = Account(installation, run_id, connection)
+            expected = _expected(installation, connection, job.action, waiting) if waiting else {}
+        pages = Account(installation, run_id, connection, by_server(waiting))
         hooks.on_start({one.company.id: expected.get(one.company.id, 1.0) for one in job.planned})
         for outcome in job.idle:
             hooks.on_outcome(outcome)
@@ -205,9 +194,9 @@ def _steered(
     controls = Controls(
         # Often enough to see who holds a lock before the wait for it is given up.
         every=min(0.5, max(0.05, policy.lock_timeout / 4000)) if policy.lock_timeout else 0.5,
-        limit=account.limit,
+        limits=account.limits,
         paused=account.paused,
-        cancel=account.cancel,
+        cancel=account.watch.cancel,
         gate=lambda companies: _gate(installation, companies, policy),
         on_outcomes=on_outcomes,
         on_note=hooks.on_note,
@@ -231,11 +220,18 @@ def refused(companies: Sequence[Company], reason: str) -> Ran:
     return Ran(outcomes=outcomes, ended="halted", reason=reason)
 
 
-def _expected(connection: psycopg.Connection, action: str, companies: Sequence[Company]) -> dict[int, float]:
+def _expected(
+    installation: Installation, connection: psycopg.Connection, action: str, companies: Sequence[Company]
+) -> dict[int, float]:
     """Return how long each company is going to take: as long as the last time, else in proportion to its size."""
     past = ledger.durations(connection, action)
     unknown = [company for company in companies if company.id not in past]
-    sizes = databases.sizes(connection, [company.database for company in unknown])
+    sizes: dict[str, int] = {}
+    for server, there in by_server(unknown).items():
+        # A server that is away makes nobody wait; its companies tell when it is their turn.
+        with suppress(ServerError), ExitStack() as stack:
+            asked = connection if server == MAIN else stack.enter_context(installation.maintenance(server))
+            sizes |= databases.sizes(asked, [company.database for company in there])
     # What a byte takes does not matter, only who goes first; the mean of the known keeps the two comparable.
     total = sum(sizes.values()) or 1
     mean = sum(past.values()) / len(past) if past else 1.0
@@ -257,8 +253,9 @@ def offending(installation: Installation, company: Company, query: str) -> str:
     """Run an assertion, a SELECT of what must not be there, read-only; return how much it found, or its error."""
     owner = installation.settings.owner_role
     try:
+        server = installation.server_of(company)
         with (
-            installation.server.connect(company.database, role=owner, application="mpm_ops/assert") as connection,
+            server.connect(company.database, role=owner, application="mpm_ops/assert") as connection,
             connection.transaction(),
         ):
             connection.execute("SET TRANSACTION READ ONLY")

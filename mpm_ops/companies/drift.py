@@ -22,26 +22,29 @@ class _References:
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
-        self._found: dict[tuple[str, ...], tuple[str, catalogs.Catalog]] = {}
+        self._found: dict[tuple[str, tuple[str, ...]], tuple[str, catalogs.Catalog]] = {}
         self._lock = threading.Lock()
 
-    def of(self, heads: tuple[str, ...]) -> tuple[str, catalogs.Catalog]:
-        """Return fingerprint and catalog of a state. Raises UnknownState."""
-        with self._lock:
-            if heads not in self._found:
-                self._found[heads] = self._built(heads)
-            return self._found[heads]
+    def of(self, server: str, heads: tuple[str, ...]) -> tuple[str, catalogs.Catalog]:
+        """Return fingerprint and catalog of a state on a server. Raises UnknownState.
 
-    def _built(self, heads: tuple[str, ...]) -> tuple[str, catalogs.Catalog]:
+        Each server has its own: another version of PostgreSQL writes definitions in other words.
+        """
+        with self._lock:
+            if (server, heads) not in self._found:
+                self._found[server, heads] = self._built(server, heads)
+            return self._found[server, heads]
+
+    def _built(self, server: str, heads: tuple[str, ...]) -> tuple[str, catalogs.Catalog]:
         installation = self._installation
         plan = installation.tenant_tree.plan_to(heads)
         owner, name = installation.settings.owner_role, f"{installation.settings.prefix}scratch_{secrets.token_hex(4)}"
-        with installation.central() as connection:
+        with installation.maintenance(server) as connection:
             databases.create(connection, name, owner=owner)
             try:
                 databases.close_to_public(connection, name)
-                apply(installation.server, name, plan, owner=owner)
-                with installation.server.connect(name, role=owner) as scratch:
+                apply(installation.server_named(server), name, plan, owner=owner)
+                with installation.server_named(server).connect(name, role=owner) as scratch:
                     return catalogs.fingerprint(scratch), catalogs.read_catalog(scratch)
             finally:
                 databases.drop(connection, name)
@@ -57,9 +60,10 @@ def drift(installation: Installation, companies: Sequence[Company], *, workers: 
 def _one(installation: Installation, company: Company, references: _References) -> CompanyDrift:
     owner = installation.settings.owner_role
     try:
-        with installation.server.connect(company.database, role=owner, application="mpm_ops/drift") as connection:
+        server = installation.server_of(company)
+        with server.connect(company.database, role=owner, application="mpm_ops/drift") as connection:
             heads = read_heads(connection)
-            expected, catalog = references.of(heads)
+            expected, catalog = references.of(company.server, heads)
             same = catalogs.fingerprint(connection) == expected
             found = [] if same else catalogs.differences(catalog, catalogs.read_catalog(connection))
     except (MpmOpsError, psycopg.Error) as exc:

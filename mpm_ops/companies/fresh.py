@@ -9,9 +9,9 @@ import psycopg
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Hooks, Job, account
 from mpm_ops.companies.grants import grant
-from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.template import ensure_template, template_heads
-from mpm_ops.errors import Busy
+from mpm_ops.errors import Busy, MpmOpsError, ServerError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
 from mpm_ops.postgres import databases, locks, roles
@@ -25,11 +25,19 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
     The new database is made ready beside the old one and swapped in by two renames, both or none, so a failure
     leaves the old one.
     """
-    with installation.central() as connection:
-        template = ensure_template(installation, connection)
+    templates: dict[str, str | MpmOpsError] = {}
+    for server in by_server(companies):
+        try:
+            with installation.maintenance(server) as connection:
+                templates[server] = ensure_template(installation, connection, server=server)
+        except ServerError as exc:
+            templates[server] = exc  # the outcome of those on it, and of nobody else
     heads = template_heads(installation)
 
     def work(company: Company, _: Account) -> Change:
+        template = templates[company.server]
+        if isinstance(template, MpmOpsError):
+            raise template
         _replace(installation, company, template)
         return Change(after=heads)
 
@@ -41,18 +49,18 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
 def _replace(installation: Installation, company: Company, template: str) -> None:
     name = company.database
     with (
-        installation.central() as connection,
-        # Held to the end, in the central database: the company's own is replaced on the way.
+        installation.maintenance(company.server) as connection,
+        # Held to the end, outside of the company's database, which is replaced on the way.
         locks.try_lock(connection, f"fresh {name}") as alone,
     ):
         if not alone:
             raise Busy(hint="Wait for the other run to end, then run this again.")
         for leftover in (f"{name}_new", f"{name}_old"):  # of a run that was killed
             databases.drop(connection, leftover)
-        with installation.server.connect(name) as held, locks.try_lock(held, LOCK) as got:
+        with installation.server_of(company).connect(name) as held, locks.try_lock(held, LOCK) as got:
             if not got:
                 raise Busy(hint="Wait for the other run to end, then run this again.")
-            _prepare(installation, connection, name, template)
+            _prepare(installation, connection, company, template)
         databases.end_sessions(connection, name)
         with connection.transaction():
             databases.rename(connection, name, f"{name}_old")
@@ -61,10 +69,10 @@ def _replace(installation: Installation, company: Company, template: str) -> Non
         databases.drop(connection, f"{name}_old")
 
 
-def _prepare(installation: Installation, connection: psycopg.Connection, name: str, template: str) -> None:
-    owner = installation.settings.owner_role
+def _prepare(installation: Installation, connection: psycopg.Connection, company: Company, template: str) -> None:
+    owner, name = installation.settings.owner_role, company.database
     new = f"{name}_new"
     databases.create(connection, new, owner=owner, template=template)
     databases.close_to_public(connection, new, admit=(roles.app_group(name), roles.read_group(name)))
-    with installation.server.connect(new, role=owner) as tenant, tenant.transaction():
+    with installation.server_of(company).connect(new, role=owner) as tenant, tenant.transaction():
         grant(tenant, owner=owner, database=name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from mpm_ops.errors import QueryError, ServerUnavailable
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.postgres.chosen import chosen_server
 from mpm_ops.postgres.server import Server, translated
+from mpm_ops.records import MAIN, Company
 from mpm_ops.schema.apply import apply, read_heads
 from mpm_ops.settings import Settings
 from mpm_ops.shipped import shipped
@@ -34,6 +35,7 @@ class Installation:
         self.settings = settings
         #: A connection to the central database for the next look-up: opening one costs more than most of them.
         self._kept: list[psycopg.Connection] = []
+        self._others: dict[str, Server] = {}
         # A session of a user, and a cell that was run again, leave an installation without closing it.
         weakref.finalize(self, _close, self._kept)
 
@@ -42,8 +44,33 @@ class Installation:
 
     @cached_property
     def server(self) -> Server:
-        """The server, started when it is the embedded one."""
+        """The main server, which the central database is on; started when it is the embedded one."""
         return chosen_server(self.settings)
+
+    def server_named(self, name: str) -> Server:
+        """Return one of the servers in the settings. Raises UnknownServer, ServerUnavailable."""
+        if name == MAIN:
+            return self.server
+        if name not in self._others:
+            self._others[name] = chosen_server(self.settings, name)
+        return self._others[name]
+
+    def server_of(self, company: Company) -> Server:
+        """Return the server that a company's database is on. Raises UnknownServer, ServerUnavailable."""
+        return self.server_named(company.server)
+
+    @contextmanager
+    def maintenance(self, server: str) -> Iterator[psycopg.Connection]:
+        """Lend a connection for what is about a whole server: its databases, roles and sessions.
+
+        It goes to the central database on the main server, and to `postgres` on the others.
+        """
+        if server == MAIN:
+            with self.central() as connection:
+                yield connection
+        else:
+            with self.server_named(server).connect("postgres") as connection:
+                yield connection
 
     @cached_property
     def central_tree(self) -> Tree:
@@ -122,8 +149,16 @@ class Installation:
     def close(self) -> None:
         """Close the connections that are kept."""
         _close(self._kept)
-        if "server" in self.__dict__:
-            self.server.close()
+        for server in [*self._others.values(), *([self.server] if "server" in self.__dict__ else [])]:
+            server.close()
+
+
+def by_server(companies: Iterable[Company]) -> dict[str, list[Company]]:
+    """Return the companies by the server that their databases are on."""
+    found: dict[str, list[Company]] = {}
+    for company in companies:
+        found.setdefault(company.server, []).append(company)
+    return found
 
 
 def _close(connections: list[psycopg.Connection]) -> None:

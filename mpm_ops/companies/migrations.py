@@ -176,10 +176,11 @@ def go(
             also=lambda step: grants_of(step, company.database),
         )
         try:
-            done = apply(installation.server, company.database, plan, owner=owner, manner=manner, live=live)
+            server = installation.server_of(company)
+            done = apply(server, company.database, plan, owner=owner, manner=manner, live=live)
         except QueryError as exc:
             if exc.sqlstate == _LOCK_NOT_AVAILABLE:
-                exc.blocker = pages.blocker(company.database)
+                exc.blocker = pages.watch.blocker(company)
             raise
         if not done.steps:
             return Change(before=done.before, after=done.before, skipped="another run has done it meanwhile")
@@ -207,16 +208,16 @@ def _course(
     *,
     verify: bool = False,
 ) -> Course:
+    stamps = read_stamps(installation, companies, verify=verify)
     with installation.central() as connection:
-        stamps = read_stamps(installation, connection, companies, verify=verify)
         plan = planner(connection, stamps)
         found = {company.id: _found(plan, company, stamps) for company in companies}
         plans = {one.hash: one for one in found.values() if isinstance(one, Plan)}
         notes = _edited(connection, list(plans.values())) if plans else []
-        if verify and (wrong := mistaken(installation, connection, companies, stamps)):
-            misled = [company for company in companies if company.id in wrong]
-            put_right(installation, connection, misled, stamps)
-            notes += [f"{company}: {wrong[company.id]}; put right" for company in misled]
+    if verify and (wrong := mistaken(installation, companies, stamps)):
+        misled = [company for company in companies if company.id in wrong]
+        put_right(installation, misled, stamps)
+        notes += [f"{company}: {wrong[company.id]}; put right" for company in misled]
     return Course(action=action, companies=companies, stamps=stamps, found=found, notes=notes)
 
 

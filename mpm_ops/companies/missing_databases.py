@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg
 
 from mpm_ops.companies.grants import grant
-from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.template import ensure_template, template_heads
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.records import Company
@@ -15,25 +15,29 @@ from mpm_ops.records import Company
 
 def create(installation: Installation, companies: Sequence[Company]) -> list[Company]:
     """Create the databases of those companies that have none; return whose. Existing ones are not touched."""
-    with installation.central() as connection:
-        there = set(databases.names(connection, f"{installation.settings.prefix}company_"))
-        gone = [company for company in companies if company.database not in there]
-        for company in gone:
-            with locks.lock(connection, f"fresh {company.database}"):
-                _create(installation, connection, company)
-    return gone
+    created = []
+    for server, there in by_server(companies).items():
+        with installation.maintenance(server) as connection:
+            known = set(databases.names(connection, f"{installation.settings.prefix}company_"))
+            for company in there:
+                if company.database not in known:
+                    with locks.lock(connection, f"fresh {company.database}"):
+                        _create(installation, connection, company)
+                    created.append(company)
+    return created
 
 
 def _create(installation: Installation, connection: psycopg.Connection, company: Company) -> None:
     owner, name = installation.settings.owner_role, company.database
     new = f"{name}_new"
+    template = ensure_template(installation, connection, server=company.server)
     databases.drop(connection, new)  # of a process that was killed here
-    databases.create(connection, new, owner=owner, template=ensure_template(installation, connection))
+    databases.create(connection, new, owner=owner, template=template)
     groups = (roles.app_group(name), roles.read_group(name))
     for group in groups:
         roles.ensure_group(connection, group)
     databases.close_to_public(connection, new, admit=groups)
-    with installation.server.connect(new, role=owner) as tenant, tenant.transaction():
+    with installation.server_of(company).connect(new, role=owner) as tenant, tenant.transaction():
         grant(tenant, owner=owner, database=name)
     with connection.transaction():
         databases.rename(connection, new, name)

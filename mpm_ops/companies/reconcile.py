@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
 
-from mpm_ops.central import ledger
+from mpm_ops.central import ledger, registry
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.register import finish, lock_key, undo
 from mpm_ops.companies.template import drop_half_built
+from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.records import MAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,35 +28,64 @@ class Reconciled:
 def reconcile(installation: Installation, *, patience: int = 5_000) -> list[Reconciled]:
     """Finish or undo every registration that its process did not.
 
-    One whose lock is still held after `patience` milliseconds is under way in another process and left alone.
+    One whose lock is still held after `patience` milliseconds is under way in another process and left alone. A
+    server that does not answer raises ServerUnavailable once the others are in order.
     """
-    found = []
-    with installation.central() as connection:
-        for company_id in ledger.unfinished(connection):
-            connection.execute(f"SET lock_timeout = {patience:d}".encode())
-            try:
-                with locks.lock(connection, lock_key(company_id)):
-                    found.append(_reconcile_one(installation, connection, company_id))
-            except psycopg.errors.LockNotAvailable:
-                found.append(Reconciled(company_id=company_id, result="in progress"))
-        sweep_logins(installation, connection)
-        drop_half_built(installation, connection)
-        drop_scratch(installation, connection)
+    found: list[Reconciled | None] = []
+    away: MpmOpsError | None = None
+    for server in (MAIN, *installation.settings.servers):
+        try:
+            with ExitStack() as stack:
+                connection = stack.enter_context(installation.central())
+                maintenance = connection if server == MAIN else stack.enter_context(installation.maintenance(server))
+                for company_id in ledger.unfinished(connection):
+                    if registry.server_of(connection, company_id) == server:
+                        one = _Unfinished(installation, connection, maintenance, company_id, server)
+                        found.append(one.reconcile(patience))
+                sweep_logins(installation, maintenance)
+                drop_half_built(installation, maintenance)
+                drop_scratch(installation, maintenance)
+        except ServerError as exc:
+            away = away or exc
+    if away is not None:
+        raise away
     return [reconciled for reconciled in found if reconciled is not None]
 
 
-def _reconcile_one(installation: Installation, connection: psycopg.Connection, company_id: int) -> Reconciled | None:
-    if company_id not in ledger.unfinished(connection):
-        return None  # it ended while the lock was waited for
-    if "data" in ledger.steps_done(connection, company_id):
-        settings = installation.settings
-        database = settings.company_database(company_id)
-        with installation.server.connect(database, role=settings.owner_role) as tenant:
+@dataclass(frozen=True)
+class _Unfinished:
+    """A registration that is neither finished nor undone."""
+
+    installation: Installation
+    connection: psycopg.Connection
+    maintenance: psycopg.Connection
+    company_id: int
+    server: str
+
+    def reconcile(self, patience: int) -> Reconciled | None:
+        """Finish or undo it once its locks are free; None when it ended while they were waited for."""
+        try:
+            with ExitStack() as stack:
+                for one in dict.fromkeys((self.connection, self.maintenance)):
+                    one.execute(f"SET lock_timeout = {patience:d}".encode())
+                    stack.enter_context(locks.lock(one, lock_key(self.company_id)))
+                if self.company_id not in ledger.unfinished(self.connection):
+                    return None
+                return Reconciled(company_id=self.company_id, result=self._end())
+        except psycopg.errors.LockNotAvailable:
+            return Reconciled(company_id=self.company_id, result="in progress")
+
+    def _end(self) -> Literal["finished", "undone"]:
+        if "data" not in ledger.steps_done(self.connection, self.company_id):
+            undo(self.installation, self.connection, self.maintenance, self.company_id)
+            return "undone"
+        settings = self.installation.settings
+        database = settings.company_database(self.company_id)
+        server = self.installation.server_named(self.server)
+        with server.connect(database, role=settings.owner_role) as tenant:
             emails = [email for (email,) in tenant.execute("SELECT email::text FROM users ORDER BY id")]
-        finish(connection, company_id, emails)
-        return Reconciled(company_id=company_id, result="finished")
-    undo(installation, connection, company_id)
-    return Reconciled(company_id=company_id, result="undone")
+        finish(self.connection, self.company_id, emails)
+        return "finished"
 
 
 def drop_scratch(installation: Installation, connection: psycopg.Connection) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import LiteralString
 
 import bcrypt
 import psycopg
@@ -17,7 +18,8 @@ from mpm_ops.companies.registration import Registration
 from mpm_ops.companies.template import ensure_template, template_heads
 from mpm_ops.errors import MpmOpsError, ProvisionError
 from mpm_ops.postgres import databases, locks, roles
-from mpm_ops.records import Company, Plugin
+from mpm_ops.postgres.server import Server
+from mpm_ops.records import MAIN, Company, Plugin
 
 #: What plugins.status says of an installed plugin.
 PLUGIN_ACTIVE = 1
@@ -30,8 +32,10 @@ class _Saga:
     """What the steps of one registration share."""
 
     installation: Installation
-    #: To the central database; every server-wide statement runs on it, and it holds the company's lock.
+    #: To the central database; it holds the company's lock.
     connection: psycopg.Connection
+    #: To the server of the new database, for every server-wide statement; on the main server the same.
+    maintenance: psycopg.Connection
     company_id: int
     registration: Registration
     template: str
@@ -41,6 +45,19 @@ class _Saga:
     @property
     def database(self) -> str:
         return self.installation.settings.company_database(self.company_id)
+
+    @property
+    def commit_mode(self) -> LiteralString:
+        """Only the last commit is waited for, and it flushes those before it.
+
+        They come back from a crash in their order or not at all, so what is there is always what `reconcile` knows
+        how to finish or undo. Two servers have no such order between them: there every commit is waited for.
+        """
+        return "SET synchronous_commit = " + ("off" if self.registration.server == MAIN else "on")
+
+    @property
+    def server(self) -> Server:
+        return self.installation.server_named(self.registration.server)
 
 
 def register(
@@ -57,15 +74,19 @@ def register(
             connection, name=registration.name, email=registration.email, user_email=registration.admin_email
         )
         plugins = registry.chosen_plugins(connection, registration.plugins)
-        template = ensure_template(installation, connection)
+        server = registration.server
+        maintenance = connection if server == MAIN else stack.enter_context(installation.maintenance(server))
+        template = ensure_template(installation, maintenance, server=server)
         pool = stack.enter_context(ThreadPoolExecutor(1))
         # bcrypt takes a quarter of a second and releases the GIL: it runs while the database is copied.
         hashed = pool.submit(_hash, registration, installation.settings.bcrypt_rounds)
         company_id = registry.next_id(connection)
-        stack.enter_context(locks.lock(connection, lock_key(company_id)))
+        for one in dict.fromkeys((connection, maintenance)):
+            stack.enter_context(locks.lock(one, lock_key(company_id)))
         saga = _Saga(
             installation=installation,
             connection=connection,
+            maintenance=maintenance,
             company_id=company_id,
             registration=registration,
             template=template,
@@ -73,9 +94,7 @@ def register(
             password_hash=hashed,
         )
         _refuse_leftovers(saga)
-        # Only the last commit is waited for, and it flushes those before it: they come back from a crash in their
-        # order or not at all, so what is there is always what `reconcile` knows how to finish or undo.
-        connection.execute("SET synchronous_commit = off")
+        connection.execute(saga.commit_mode)
         _run_steps(saga, on_step)
         return registry.find(connection, company_id)
 
@@ -85,16 +104,22 @@ def lock_key(company_id: int) -> str:
 
     It is held by the session that runs CREATE DATABASE: when the process is killed the server still finishes that
     statement, and only then does the session end and the lock with it. So whoever gets the lock sees all there is.
+    A company on another server has the lock there and in the central database.
     """
     return f"register {company_id}"
 
 
-def undo(installation: Installation, connection: psycopg.Connection, company_id: int) -> None:
-    """Remove everything that a registration may have made, in reverse; what is not there is fine."""
+def undo(
+    installation: Installation, connection: psycopg.Connection, maintenance: psycopg.Connection, company_id: int
+) -> None:
+    """Remove everything that a registration may have made, in reverse; what is not there is fine.
+
+    `connection` goes to the central database, `maintenance` to the server of the company's.
+    """
     database = installation.settings.company_database(company_id)
-    databases.drop(connection, database)
-    for role in reversed(roles.names(connection, f"{database}_")):
-        roles.drop(connection, role)
+    databases.drop(maintenance, database)
+    for role in reversed(roles.names(maintenance, f"{database}_")):
+        roles.drop(maintenance, role)
     with connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
         registry.remove(connection, company_id)
@@ -116,8 +141,8 @@ def _refuse_leftovers(saga: _Saga) -> None:
 
     The id is new, so it is not ours: of a central database that is gone, perhaps. Undoing must never drop it.
     """
-    taken = [name for name in (saga.database,) if databases.exists(saga.connection, name)]
-    taken += roles.names(saga.connection, f"{saga.database}_")
+    taken = [name for name in (saga.database,) if databases.exists(saga.maintenance, name)]
+    taken += roles.names(saga.maintenance, f"{saga.database}_")
     if taken:
         raise ProvisionError(
             f"the server already has {', '.join(taken)}, which the central database does not know",
@@ -148,7 +173,7 @@ def _run_steps(saga: _Saga, on_step: Callable[[str], None]) -> None:
 
 def _undo_or_say_so(saga: _Saga, step: str) -> None:
     try:
-        undo(saga.installation, saga.connection, saga.company_id)
+        undo(saga.installation, saga.connection, saga.maintenance, saga.company_id)
     except psycopg.Error as exc:
         raise ProvisionError(
             f"the registration failed at its step '{step}' and could not be undone: {exc.diag.message_primary or exc}",
@@ -169,40 +194,40 @@ def _central(saga: _Saga) -> None:
             email=given.email,
             country_id=given.country_id,
         )
-        registry.insert_database(saga.connection, saga.company_id, saga.database)
+        registry.insert_database(saga.connection, saga.company_id, saga.database, server=given.server)
         ledger.step_done(saga.connection, saga.company_id, "central")
 
 
 def _make_roles(saga: _Saga) -> None:
-    with saga.connection.transaction():
+    with saga.maintenance.transaction():
         for group in (roles.app_group(saga.database), roles.read_group(saga.database)):
-            roles.ensure_group(saga.connection, group)
-        ledger.step_done(saga.connection, saga.company_id, "roles")
+            roles.ensure_group(saga.maintenance, group)
+    ledger.step_done(saga.connection, saga.company_id, "roles")
 
 
 def _clone(saga: _Saga) -> None:
     owner = saga.installation.settings.owner_role
-    databases.create(saga.connection, saga.database, owner=owner, template=saga.template)
+    databases.create(saga.maintenance, saga.database, owner=owner, template=saga.template)
     ledger.step_done(saga.connection, saga.company_id, "clone")
 
 
 def _open_database(saga: _Saga) -> None:
     owner = saga.installation.settings.owner_role
-    with saga.installation.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
-        tenant.execute("SET LOCAL synchronous_commit = off")
+    with saga.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
+        tenant.execute(saga.commit_mode)
         grant(tenant, owner=owner)
-    with saga.connection.transaction():
+    with saga.maintenance.transaction():
         admit = (roles.app_group(saga.database), roles.read_group(saga.database))
-        databases.close_to_public(saga.connection, saga.database, admit=admit)
-        saga.connection.execute(databases.stamp(saga.database, template_heads(saga.installation)))
-        ledger.step_done(saga.connection, saga.company_id, "grants")
+        databases.close_to_public(saga.maintenance, saga.database, admit=admit)
+        saga.maintenance.execute(databases.stamp(saga.database, template_heads(saga.installation)))
+    ledger.step_done(saga.connection, saga.company_id, "grants")
 
 
 def _fill(saga: _Saga) -> None:
     given = saga.registration
     owner = saga.installation.settings.owner_role
-    with saga.installation.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
-        tenant.execute("SET LOCAL synchronous_commit = off")
+    with saga.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
+        tenant.execute(saga.commit_mode)
         tenant.execute(
             """
             WITH admin AS (

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, SecretStr, ValidationError
 
 from mpm_ops.errors import InvalidInput
+from mpm_ops.records import MAIN
 
 UsageType = Literal[
     "mini-grid", "shs", "e-bike", "mini-grid&shs", "mini-grid&e-bike", "shs&e-bike", "mini-grid&shs&e-bike"
@@ -66,6 +67,7 @@ class Registration(BaseModel):
     phone: Line = Field(default="-", description="Telephone number.")
     country_id: int | None = Field(default=None, ge=1, description="countries.id of the company's databases.")
     usage_type: UsageType = Field(default="mini-grid&shs&e-bike", description="What the company runs.")
+    server: str = Field(default=MAIN, description="Which of the servers in MPM_OPS_SERVERS its database goes to.")
     plugins: tuple[int, ...] = Field(default=(), description="Ids of the plugins to install.")
 
 

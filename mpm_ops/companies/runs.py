@@ -77,7 +77,7 @@ def settle(installation: Installation, connection: psycopg.Connection, run: Run)
     known = {company.id: company for company in selection.chosen(installation, None)}
     open_ones = [one for one in history.outcomes(connection, run.id) if one.status is Status.UNTOUCHED]
     companies = [known[one.company_id] for one in open_ones if one.company_id in known]
-    stamps = read_stamps(installation, connection, companies, verify=True)
+    stamps = read_stamps(installation, companies, verify=True)
     ends = {str(plan["hash"]): tuple(plan["to"]) for plan in run.plans}
     found: list[Outcome] = []
     for outcome in open_ones:

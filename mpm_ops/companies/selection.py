@@ -36,7 +36,11 @@ def _matching(installation: Installation, companies: list[Company], pattern: str
         return [company for company in companies if fnmatch.fnmatchcase(company.name.casefold(), value.casefold())]
     if kind == "plugin":
         return [company for company in companies if _has_plugin(installation, company, value)]
-    raise InvalidInput(f"{pattern!r} matches nothing", hint="Write a name pattern, Solar*, or plugin=NAME.")
+    if kind == "server":
+        return [company for company in companies if company.server == value]
+    raise InvalidInput(
+        f"{pattern!r} matches nothing", hint="Write a name pattern, Solar*, or plugin=NAME, or server=NAME."
+    )
 
 
 def _has_plugin(installation: Installation, company: Company, name: str) -> bool:
@@ -46,7 +50,8 @@ def _has_plugin(installation: Installation, company: Company, name: str) -> bool
     if not wanted:
         raise InvalidInput(f"there is no plugin {name!r}", hint="`mpm-ops plugins` lists them.")
     try:
-        with installation.server.connect(company.database, role=installation.settings.owner_role) as tenant:
+        server = installation.server_of(company)
+        with server.connect(company.database, role=installation.settings.owner_role) as tenant:
             row = tenant.execute("SELECT EXISTS (SELECT FROM plugins WHERE mpm_plugin_id = ANY(%s))", [wanted])
             return bool((row.fetchone() or [False])[0])
     except MpmOpsError:

@@ -6,13 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 from psycopg import sql
 
-from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import MigrationError, MpmOpsError, UnknownState
 from mpm_ops.postgres import databases
-from mpm_ops.records import Company, CompanyState
+from mpm_ops.records import MAIN, Company, CompanyState
 from mpm_ops.schema.apply import read_heads
 
 #: Heads by database, or why they cannot be read; a database that does not exist is not in it.
@@ -21,58 +20,72 @@ Stamps = Mapping[str, tuple[str, ...] | MpmOpsError]
 
 def states(installation: Installation, companies: Sequence[Company], *, verify: bool = False) -> list[CompanyState]:
     """Tell where each company's database is and what is pending; `verify` trusts no stamp. Read-only."""
-    with installation.central() as connection:
-        stamps = read_stamps(installation, connection, companies, verify=verify)
-        wrong = mistaken(installation, connection, companies, stamps) if verify else {}
+    stamps = read_stamps(installation, companies, verify=verify)
+    wrong = mistaken(installation, companies, stamps) if verify else {}
     found = [_state(installation, company, stamps) for company in companies]
     return [dataclasses.replace(one, state="wrong stamp") if one.company_id in wrong else one for one in found]
 
 
-def read_stamps(
-    installation: Installation, connection: psycopg.Connection, companies: Sequence[Company], *, verify: bool = False
-) -> Stamps:
-    """Return the heads of every database that exists, or the error that reading them met.
+def read_stamps(installation: Installation, companies: Sequence[Company], *, verify: bool = False) -> Stamps:
+    """Return the heads of every database that exists, or the error that reading them met. Read-only.
 
     Only a database without a stamp is opened, and with `verify` every one.
     """
-    stamps = stamped(installation, connection)
+    stamps = stamped(installation, companies)
     present = [company for company in companies if company.database in stamps]
-    doubtful = [company for company in present if verify or stamps[company.database] is None]
     found: dict[str, tuple[str, ...] | MpmOpsError] = {
         company.database: heads for company in present if (heads := stamps[company.database]) is not None
     }
+    doubtful = [
+        company
+        for company in present
+        if company.database not in found or (verify and not isinstance(found[company.database], MpmOpsError))
+    ]
     with ThreadPoolExecutor(installation.settings.workers) as pool:
         answers = pool.map(lambda one: _read(installation, one), doubtful)
         found |= {company.database: answer for company, answer in zip(doubtful, answers, strict=True)}
     return found
 
 
-def stamped(installation: Installation, connection: psycopg.Connection) -> dict[str, tuple[str, ...] | None]:
-    """Return what the stamps say, by database; None where there is none. One query. Read-only."""
-    return databases.stamps(connection, f"{installation.settings.prefix}company_")
+def stamped(
+    installation: Installation, companies: Sequence[Company]
+) -> dict[str, tuple[str, ...] | MpmOpsError | None]:
+    """Return what the stamps say, by database; None where there is none. One query for each server. Read-only.
+
+    A server that does not answer is the error of all databases on it, and no reason for the others to go without.
+    """
+    found: dict[str, tuple[str, ...] | MpmOpsError | None] = {}
+    for server, there in by_server(companies).items():
+        try:
+            with installation.maintenance(server) as connection:
+                found |= databases.stamps(connection, f"{installation.settings.prefix}company_")
+        except MpmOpsError as exc:
+            if server == MAIN:
+                raise  # nothing is known without the central database
+            found |= {company.database: exc for company in there}
+    return found
 
 
-def mistaken(
-    installation: Installation, connection: psycopg.Connection, companies: Sequence[Company], verified: Stamps
-) -> dict[int, str]:
+def mistaken(installation: Installation, companies: Sequence[Company], verified: Stamps) -> dict[int, str]:
     """Return, by company id, how its stamp differs from what its `alembic_version` says. Read-only."""
-    stamps = stamped(installation, connection)
+    stamps = stamped(installation, companies)
     return {
         company.id: f"its stamp says {_listed(stamp)} and its alembic_version {_listed(heads)}"
         for company in companies
         if isinstance(heads := verified.get(company.database), tuple)
-        and (stamp := stamps.get(company.database)) != heads
+        and not isinstance(stamp := stamps.get(company.database), MpmOpsError)
+        and stamp != heads
     }
 
 
-def put_right(
-    installation: Installation, connection: psycopg.Connection, companies: Sequence[Company], verified: Stamps
-) -> None:
+def put_right(installation: Installation, companies: Sequence[Company], verified: Stamps) -> None:
     """Stamp databases with what their `alembic_version` says."""
-    with connection.transaction():
-        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(installation.settings.owner_role)))
-        for company in companies:
-            connection.execute(databases.stamp(company.database, heads_of(verified, company)))
+    owner = sql.Identifier(installation.settings.owner_role)
+    for server, there in by_server(companies).items():
+        with installation.maintenance(server) as connection, connection.transaction():
+            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(owner))
+            for company in there:
+                connection.execute(databases.stamp(company.database, heads_of(verified, company)))
 
 
 def _listed(heads: tuple[str, ...] | None) -> str:
@@ -96,7 +109,7 @@ def missing(company: Company) -> MigrationError:
 
 def _read(installation: Installation, company: Company) -> tuple[str, ...] | MpmOpsError:
     try:
-        with installation.server.connect(company.database) as connection:
+        with installation.server_of(company).connect(company.database) as connection:
             return read_heads(connection)
     except MpmOpsError as exc:
         # This company's outcome, and no reason for the others to go without theirs.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 
 from mpm_ops.central import ledger
 from mpm_ops.companies import selection, states
-from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.installation import Installation, by_server
+from mpm_ops.errors import ServerError
 from mpm_ops.postgres import locks
 from mpm_ops.records import FleetStatus
 from mpm_ops.schema.apply import LOCK
@@ -16,8 +18,12 @@ def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
     """Tell the state of the fleet. Without `verify` no company's database is opened. Read-only."""
     companies = selection.chosen(installation, None)
     found = states.states(installation, companies, verify=verify)
+    held: set[str] = set()
+    for server in by_server(companies):
+        # One that does not answer is told already: its companies are unreachable.
+        with suppress(ServerError), installation.maintenance(server) as connection:
+            held |= locks.holders(connection, LOCK)
     with installation.central() as connection:
-        held = locks.holders(connection, LOCK)
         failed = ledger.failed_last(connection)
     newest = installation.tenant_tree.heads()
     return FleetStatus(

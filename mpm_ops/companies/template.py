@@ -5,15 +5,16 @@ from __future__ import annotations
 import psycopg
 
 from mpm_ops.companies.installation import Installation
-from mpm_ops.postgres import databases, locks
+from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.records import MAIN
 from mpm_ops.schema.apply import apply
 
 
-def ensure_template(installation: Installation, connection: psycopg.Connection) -> str:
-    """Return the name of the template for the newest revisions; build it when it is missing.
+def ensure_template(installation: Installation, connection: psycopg.Connection, *, server: str = MAIN) -> str:
+    """Return the name of the template for the newest revisions on a server; build it when it is missing.
 
     The name carries the hash of all SQL from base to the heads, so an edited revision makes another template as
-    well as a new one does. `connection` goes to the central database.
+    well as a new one does. `connection` is one that `installation.maintenance(server)` lends.
     """
     plan = installation.tenant_tree.upgrade_plan(())
     name = f"{_prefix(installation)}{plan.hash}"
@@ -26,10 +27,13 @@ def ensure_template(installation: Installation, connection: psycopg.Connection) 
             return name
         databases.drop(connection, building)
         owner = installation.settings.owner_role
+        roles.ensure_owner(connection, owner)
         databases.create(connection, building, owner=owner)
         databases.close_to_public(connection, building)
-        apply(installation.server, building, plan, owner=owner)
-        _vacuum(installation, building)
+        apply(installation.server_named(server), building, plan, owner=owner)
+        # Freeze the rows and gather statistics once, instead of once in every copy.
+        with installation.server_named(server).connect(building, role=owner) as built:
+            built.execute("VACUUM (FREEZE, ANALYZE)")
         databases.seal_template(connection, building)
         databases.rename(connection, building, name)
         sweep_templates(installation, connection, keep=name)
@@ -64,9 +68,3 @@ def template_heads(installation: Installation) -> tuple[str, ...]:
 
 def _prefix(installation: Installation) -> str:
     return f"{installation.settings.prefix}template_"
-
-
-def _vacuum(installation: Installation, name: str) -> None:
-    """Freeze the rows and gather statistics once, instead of once in every copy."""
-    with installation.server.connect(name, role=installation.settings.owner_role) as connection:
-        connection.execute("VACUUM (FREEZE, ANALYZE)")

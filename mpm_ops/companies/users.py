@@ -21,7 +21,8 @@ def authenticate(installation: Installation, email: str, password: str) -> Compa
     settings = installation.settings
     database = company.database if company else settings.central_database
     role = settings.owner_role if company else None
-    with installation.server.connect(database, role=role) as connection:
+    server = installation.server_of(company) if company else installation.server
+    with server.connect(database, role=role) as connection:
         query = (
             "SELECT password FROM users WHERE email = %s::citext"
             if company

@@ -73,5 +73,6 @@ class Policy(BaseModel):
     )
     skip: tuple[int | str, ...] = Field(default=(), description="Companies to leave out: ids, names or e-mails.")
     match: tuple[str, ...] = Field(
-        default=(), description="Only companies that fit all of these: a name pattern (Solar*) or plugin=NAME."
+        default=(),
+        description="Only companies that fit all of these: a name (Solar*), plugin=NAME, server=NAME.",
     )

@@ -37,8 +37,8 @@ class Controls:
     """What steers a run from outside; the calling thread asks about every `every` seconds."""
 
     every: float = 0.5
-    #: How many companies may be worked on now.
-    limit: Callable[[], int] = lambda: 10_000
+    #: How many companies may be worked on now, by server; one that is not named has no limit.
+    limits: Callable[[], Mapping[str, int]] = dict
     #: Whether somebody asked to begin no more for now.
     paused: Callable[[], bool] = lambda: False
     #: Break off on the server what is running.
@@ -104,24 +104,27 @@ class _Course:
     #: Why no further company is begun; empty while all is well.
     stopped: str = ""
     failures: int = 0
-    #: The server said that it is full: so many at a time until it has room again.
-    ceiling: int = 10_000
+    #: The servers that said that they are full: so many at a time until they have room again.
+    ceilings: dict[str, int] = field(default_factory=dict)
     running: dict[Future[Change], tuple[_Try, float]] = field(default_factory=dict)
     #: When to try again, a tie-breaker, whom, and the error so far.
     later: list[tuple[float, int, _Try, MpmOpsError]] = field(default_factory=list)
     _asked: float = 0.0
-    _limit: int = 10_000
+    _limits: Mapping[str, int] = field(default_factory=dict)
     _paused: bool = False
     _cancelled: bool = False
 
     def go(self, stage: Stage) -> None:
         """Work through one stage, then ask the gate."""
-        waiting = deque(_Try(company) for company in stage.companies)
-        while (waiting and not self._stopping()) or self.running or self.later:
+        #: By server, each in the order of the stage: one that is full does not hold up the others.
+        waiting: dict[str, deque[tuple[int, _Try]]] = {}
+        for place, company in enumerate(stage.companies):
+            waiting.setdefault(company.server, deque()).append((place, _Try(company)))
+        while (any(waiting.values()) and not self._stopping()) or self.running or self.later:
             self._ask()
             self._give_up_waiting()
-            while (waiting or self._due()) and self._room():
-                self._start(heapq.heappop(self.later)[2] if self._due() else waiting.popleft())
+            while one := self._next(waiting):
+                self._start(one)
             self._collect()
         if stage.name and not self._stopping():
             self._pass_gate(stage)
@@ -143,13 +146,23 @@ class _Course:
     def _stopping(self) -> bool:
         return bool(self.stopped or self.interrupts)
 
-    def _room(self) -> bool:
-        limit = min(self.policy.workers, self._limit, self.ceiling)
-        # One at least: a run that waits for a server with no room at all would wait for itself.
-        return not self._paused and not self._stopping() and len(self.running) < max(1, limit)
+    def _next(self, waiting: Mapping[str, deque[tuple[int, _Try]]]) -> _Try | None:
+        """Take the next company whose server has room: one whose pause is over, else the first of those waiting."""
+        if self._paused or self._stopping() or len(self.running) >= self.policy.workers:
+            return None
+        if self.later and self.later[0][0] <= time.monotonic() and self._room(self.later[0][2].company.server):
+            return heapq.heappop(self.later)[2]
+        heads = [(line[0][0], server) for server, line in waiting.items() if line and self._room(server)]
+        return waiting[min(heads)[1]].popleft()[1] if heads else None
 
-    def _due(self) -> bool:
-        return bool(self.later) and self.later[0][0] <= time.monotonic()
+    def _room(self, server: str) -> bool:
+        busy = self._busy(server)
+        limit = min(self._limits.get(server, busy + 1), self.ceilings.get(server, busy + 1))
+        # One at least: a run that waits for a server with no room at all would wait for itself.
+        return busy < max(1, limit)
+
+    def _busy(self, server: str) -> int:
+        return sum(one.company.server == server for one, _ in self.running.values())
 
     def _start(self, one: _Try) -> None:
         one.attempts += 1
@@ -164,8 +177,9 @@ class _Course:
         if now - self._asked < self.controls.every:
             return
         self._asked = now
-        self._limit = self.controls.limit()
-        self.ceiling += 1
+        self._limits = self.controls.limits()
+        for server in self.ceilings:
+            self.ceilings[server] += 1
         paused = self.controls.paused()
         if paused != self._paused:
             self._paused = paused
@@ -196,7 +210,7 @@ class _Course:
             change = future.result()
         except Transient as exc:
             if exc.sqlstate == _TOO_MANY:
-                self.ceiling = max(1, len(self.running))
+                self.ceilings[one.company.server] = max(1, self._busy(one.company.server))
             if one.attempts >= self.policy.attempts or self._stopping():
                 return _failed(one, exc)
             # Jitter, so that those who met at one lock do not meet there again.

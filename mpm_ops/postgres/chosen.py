@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from mpm_ops.errors import ServerError
+from mpm_ops.errors import ServerError, UnknownServer
 from mpm_ops.postgres.embedded import EmbeddedServer
 from mpm_ops.postgres.server import Server
+from mpm_ops.records import MAIN
 from mpm_ops.settings import Settings
 
 #: Older servers lack what provisioning relies on, such as a public schema that is closed to PUBLIC by default.
 OLDEST = 150_000
 
 
-def chosen_server(settings: Settings) -> Server:
-    """Return the server that the settings name; the embedded one is started when it is not running."""
-    if settings.database_url is None:
+def chosen_server(settings: Settings, name: str = MAIN) -> Server:
+    """Return the server of that name in the settings; the embedded one is started when it is not running.
+
+    Raises UnknownServer when the settings have none of that name.
+    """
+    url = settings.database_url if name == MAIN else settings.servers.get(name)
+    if url is None and name != MAIN:
+        raise UnknownServer(f"the settings have no server {name!r}", hint="Add it to MPM_OPS_SERVERS, a JSON object.")
+    if url is None:
         return Server(EmbeddedServer(settings.home).start())
-    server = Server(settings.database_url.get_secret_value())
+    server = Server(url.get_secret_value())
     with server.connect("postgres") as connection:
         version = connection.info.server_version
     if version < OLDEST:

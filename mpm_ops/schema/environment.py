@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from mpm_ops.errors import UsageError
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.chosen import chosen_server
+from mpm_ops.records import MAIN
 from mpm_ops.settings import load_settings
 
 
@@ -67,12 +68,13 @@ def _stamp(ctx: MigrationContext, step: object, heads: Collection[str], run_args
 
 
 def _named_engine() -> sa.Engine:
-    """Return an engine for the database given as `-x database=NAME`, acting as the owner of company databases."""
-    database = context.get_x_argument(as_dictionary=True).get("database")
+    """Return an engine for the database given as `-x database=NAME` (`-x server=NAME`), acting as its owner."""
+    named = context.get_x_argument(as_dictionary=True)
+    database = named.get("database")
     if not isinstance(database, str):
         raise UsageError("no database named", hint="Add -x database=NAME before the alembic command.")
     settings = load_settings()
-    engine = chosen_server(settings).engine(database)
+    engine = chosen_server(settings, str(named.get("server", MAIN))).engine(database)
     if database.startswith(settings.company_database(0)[:-1]):
 
         @sa.event.listens_for(engine, "connect")

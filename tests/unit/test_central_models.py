@@ -11,8 +11,8 @@ FACTS = Path(__file__).parents[1] / "data" / "central-schema.tsv"
 
 #: Laravel's own: its queue's and its debugger's.
 LEFT_OUT = {"failed_jobs", "telescope_entries", "telescope_entries_tags", "telescope_monitoring"}
-#: Ours: whether a registration is through.
-ADDED = {("companies", "status")}
+#: Ours: whether a registration is through, and which server a database is on.
+ADDED = {("companies", "status"), ("company_databases", "server")}
 #: MPM's -1 for "none" is NULL here.
 NULLABLE_HERE = {("companies", "country_id")}
 

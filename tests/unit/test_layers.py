@@ -26,7 +26,7 @@ LAYERS = [
     ["__main__"],
 ]
 #: Siblings within a layer that may import each other.
-ALLOWED_SIBLINGS = {("settings", "errors"), ("shipped", "errors")}
+ALLOWED_SIBLINGS = {("settings", "errors"), ("settings", "records"), ("shipped", "errors")}
 #: Who may import what is heavy or drives something outside.
 ONLY = {
     "alembic": {"schema"},

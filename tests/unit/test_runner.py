@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import signal
@@ -220,10 +221,29 @@ def test_no_more_at_a_time_than_the_server_has_room_for() -> None:
             now -= 1
         return Change()
 
-    controls = Controls(every=0, limit=lambda: 2)
+    controls = Controls(every=0, limits=lambda: {"main": 2})
     ran = run([company(n) for n in range(12)], work, policy=Policy(workers=8), controls=controls)
     assert statuses(ran) == "d" * 12
     assert most <= 2
+
+
+def test_a_server_without_room_holds_up_no_other() -> None:
+    companies = [dataclasses.replace(company(n), server="main" if n < 4 else "west") for n in range(8)]
+    ended = threading.Event()
+    order: list[int] = []
+
+    def work(one: Company) -> Change:
+        order.append(one.id)
+        if one.id == 0:
+            assert ended.wait(10)
+        if one.id == 7:
+            ended.set()
+        return Change()
+
+    controls = Controls(every=0.01, limits=lambda: {"main": 1, "west": 2})
+    ran = run(companies, work, policy=Policy(workers=8), controls=controls)
+    assert statuses(ran) == "d" * 8
+    assert order[-3:] == [1, 2, 3]
 
 
 def test_a_full_server_is_given_time() -> None:
