@@ -35,10 +35,9 @@ class ShortLogin:
         self._central = central
         #: Name of the login on the server.
         self.name = f"{name}_{secrets.token_hex(6)}"
-        password = secrets.token_urlsafe(24)
         until = dt.datetime.now(dt.UTC) + LIFETIME
         with server.connect(central) as connection:
-            roles.create_login(connection, self.name, password, until=until, connections=connections)
+            password = roles.create_login(connection, self.name, until=until, connections=connections)
         #: The server as this login sees it.
         self.server = server.with_login(self.name, password)
         self._admitted: set[str] = set()

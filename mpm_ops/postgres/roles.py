@@ -9,6 +9,8 @@ from contextlib import suppress
 import psycopg
 from psycopg import sql
 
+from mpm_ops.postgres import scram
+
 
 def exists(connection: psycopg.Connection, name: str) -> bool:
     """Whether there is a role of that name. Read-only."""
@@ -55,20 +57,24 @@ def drop(connection: psycopg.Connection, name: str) -> None:
     connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
 
 
-def create_login(
-    connection: psycopg.Connection, name: str, password: str, *, until: dt.datetime, connections: int
-) -> None:
-    """Create a login without any right but those of groups it is put in; its password stops working at `until`."""
-    # The verifier, not the password: a failing statement may end up in the server's log.
-    verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+def create_login(connection: psycopg.Connection, name: str, *, until: dt.datetime, connections: int) -> str:
+    """Create a login without any right but those of groups it is put in; return its password.
+
+    The password stops working at `until`.
+    """
+    password = scram.generated_password()
     connection.execute(
         sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {} VALID UNTIL {}").format(
-            sql.Identifier(name), sql.Literal(connections), sql.Literal(verifier), sql.Literal(until.isoformat())
+            sql.Identifier(name),
+            sql.Literal(connections),
+            sql.Literal(scram.verifier(password)),
+            sql.Literal(until.isoformat()),
         )
     )
     if connection.info.parameter_status("is_superuser") != "on":
         # Only a member of a role may end its sessions.
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
+    return password
 
 
 def expired(connection: psycopg.Connection, prefix: str) -> list[str]:

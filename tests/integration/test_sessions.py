@@ -9,6 +9,7 @@ import bcrypt
 import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg import sql
 
 import mpm_ops
 from mpm_ops import Company, Ops
@@ -136,7 +137,7 @@ def test_a_session_leaves_no_login_behind(ops: Ops, acme: Company, maintenance: 
 
 def test_logins_whose_time_is_over_are_swept(ops: Ops, acme: Company, maintenance: psycopg.Connection) -> None:
     past = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
-    roles.create_login(maintenance, f"{PREFIX}company_1_login_old", "secret", until=past, connections=1)
+    roles.create_login(maintenance, f"{PREFIX}company_1_login_old", until=past, connections=1)
     session = ops.login("ada@acme.example.com", PASSWORD)
     ops.reconcile()
     assert len(roles.names(maintenance, f"{acme.database}_login_")) == 1  # the one in use
@@ -151,3 +152,20 @@ def test_login_works_as_a_function_of_the_package(ops: Ops, acme: Company, monke
             monkeypatch.setenv(name, value)
     with mpm_ops.login("ada@acme.example.com", PASSWORD) as session:
         assert session.name == "Acme Power"
+
+
+def test_the_server_takes_a_verifier_for_the_password_that_it_was_made_of(
+    maintenance: psycopg.Connection, server: Server
+) -> None:
+    name = f"{PREFIX}company_1_login_new"
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    password = roles.create_login(maintenance, name, until=tomorrow, connections=1)
+    maintenance.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(sql.Identifier(name)))
+    try:
+        with server.with_login(name, password).connect("postgres") as connection:
+            assert connection.info.user == name
+        with pytest.raises(ServerUnavailable):
+            server.with_login(name, password[:-1]).open("postgres")
+    finally:
+        maintenance.execute(sql.SQL("REVOKE CONNECT ON DATABASE postgres FROM {}").format(sql.Identifier(name)))
+        roles.drop(maintenance, name)
