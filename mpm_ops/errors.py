@@ -123,6 +123,8 @@ class QueryError(MpmOpsError):
         self.position = position
         #: The statement, when it is known.
         self.statement = statement
+        #: How many statements of its script were through before it; None when it was sent by itself.
+        self.passed: int | None = None
 
 
 class NotReadOnly(QueryError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import psycopg
 
@@ -25,13 +26,18 @@ def grant(connection: psycopg.Connection, *, owner: str, database: str = "") -> 
 def grants_of(step: Step, database: str) -> list[str]:
     """Return the statements that a step's transaction needs to stay true to the list of what may be read.
 
-    Tables that the step creates, and listed columns of tables that it names. Writing needs none: the application's
-    group has it by default privileges. A table that is not listed stays hidden.
+    Writing needs none: the application's group has it by default privileges. A table that is not listed stays hidden.
     """
+    listed = _listed(step)
+    return [roles.reading_statement(roles.read_group(database), listed).as_string()] if listed else []
+
+
+@cache
+def _listed(step: Step) -> dict[str, tuple[str, ...]]:
+    """Return what of the list a step makes or changes: its new tables, and listed columns of tables that it names."""
     named = step.creates | {
         table
         for table, columns in READABLE.items()
         if columns and re.search(rf"\b{table}\b", step.sql) and not step.sql.startswith("-- downgrade")
     }
-    listed = {table: READABLE[table] for table in sorted(named) if table in READABLE}
-    return [roles.reading_statement(roles.read_group(database), listed).as_string()] if listed else []
+    return {table: READABLE[table] for table in sorted(named) if table in READABLE}

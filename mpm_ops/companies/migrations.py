@@ -161,6 +161,8 @@ def go(
     if failing and policy.preflight == "stop":
         refused = f"an assertion failed in {len(failing)} companies"
     owner = installation.settings.owner_role
+    #: Where the first attempt found each company: what this run applied is counted from there.
+    began: dict[int, tuple[str, ...]] = {}
 
     def work(company: Company, pages: Account) -> Change:
         plan = course.found[company.id]
@@ -178,13 +180,16 @@ def go(
         try:
             server = installation.server_of(company)
             done = apply(server, company.database, plan, owner=owner, manner=manner, live=live)
-        except QueryError as exc:
-            if exc.sqlstate == _LOCK_NOT_AVAILABLE:
+        except MpmOpsError as exc:
+            if exc.found is not None:
+                exc.found = began.setdefault(company.id, exc.found)
+            if isinstance(exc, QueryError) and exc.sqlstate == _LOCK_NOT_AVAILABLE:
                 exc.blocker = pages.watch.blocker(company)
             raise
-        if not done.steps:
-            return Change(before=done.before, after=done.before, skipped="another run has done it meanwhile")
-        return Change(before=done.before, after=plan.after)
+        before = began.setdefault(company.id, done.before)
+        if not done.steps and before == done.before:
+            return Change(before=before, after=before, skipped="another run has done it meanwhile")
+        return Change(before=before, after=plan.after)
 
     job = Job(
         action=course.action,

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import errors, generators
 from psycopg.pq import ExecStatus
 
+from mpm_ops.errors import MpmOpsError, QueryError
 from mpm_ops.postgres.server import ours, translated
 
 _MARK = "mpm_ops_mark"
@@ -24,8 +25,8 @@ def run_script(connection: psycopg.Connection, statements: Sequence[str]) -> lis
     together (measured over a Unix socket: 85 µs each against 8). Each is followed by a mark, a one-row SELECT of
     5 µs, so that an error can name its statement: a text may hold several commands, so counting results would not do.
 
-    Raises QueryError with the statement that was refused and the position in it. A transaction that the script
-    opened is then still open and failed: the caller rolls it back.
+    Raises QueryError with the statement that was refused, the position in it, and how many had `passed` before it. A
+    transaction that the script opened is then still open and failed: the caller rolls it back.
     """
     text, offsets = _joined(statements)
     connection.pgconn.send_query(text.encode())
@@ -35,10 +36,7 @@ def run_script(connection: psycopg.Connection, statements: Sequence[str]) -> lis
     reached = 0
     for result in results:
         if result.status in _FAILED:
-            exc = ours(errors.error_from_result(result), statements[min(reached, len(statements) - 1)])
-            if position := getattr(exc, "position", None):
-                exc.position = position - offsets[min(reached, len(statements) - 1)]  # type: ignore[union-attr]
-            raise exc
+            raise _refused(errors.error_from_result(result), min(reached, len(statements) - 1), statements, offsets)
         if result.status != ExecStatus.TUPLES_OK:
             continue
         if result.nfields == 1 and result.fname(0) == _MARK.encode():
@@ -48,6 +46,16 @@ def run_script(connection: psycopg.Connection, statements: Sequence[str]) -> lis
             values = (result.get_value(row, column) for column in range(result.nfields))
             rows.append(tuple(None if value is None else value.decode() for value in values))
     return rows
+
+
+def _refused(exc: psycopg.Error, at: int, statements: Sequence[str], offsets: Sequence[int]) -> MpmOpsError:
+    """Return our error for that of the statement `at` this place of the script."""
+    error = ours(exc, statements[at])
+    if isinstance(error, QueryError):
+        error.passed = at
+        if error.position:
+            error.position -= offsets[at]
+    return error
 
 
 def _joined(statements: Sequence[str]) -> tuple[str, list[int]]:

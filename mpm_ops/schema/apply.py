@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors, sql
 
-from mpm_ops.errors import Busy, MigrationError, MpmOpsError, StateChanged
+from mpm_ops.errors import Busy, MigrationError, MpmOpsError, QueryError, StateChanged
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.script import Row, run_script
 from mpm_ops.postgres.server import Server, translated
 from mpm_ops.schema.live import LivePool, LiveStep
 from mpm_ops.schema.plan import Part, Plan, Step
 
+#: Steps that are committed together: one, or all of a plan.
+Transaction = tuple[Step, ...]
 #: The lock that a migration holds inside the company's database.
 LOCK = "migrate"
 _CONCURRENT_INDEX = re.compile(
@@ -111,54 +114,79 @@ class _Application:
     owner: str | None
     live: LivePool | None
     plan: Plan
+    #: Heads of the database as far as it is known.
+    reached: tuple[str, ...] = ()
 
     def go(self, state: tuple[str, ...], steps: Sequence[Step]) -> None:
-        groups = [tuple(steps)] if self.manner.one_transaction and steps else [(step,) for step in steps]
+        """Take the steps, from `state` on; an error tells the revision, and the state that was reached."""
         if self.manner.one_transaction and not all(step.transactional for step in steps):
             raise MigrationError(
                 "these revisions cannot share one transaction: one of them is live or runs outside a transaction",
                 hint="Run it without the option for one transaction.",
             )
-        reached = state
-        for group in groups:
-            step = group[-1]
-            try:
-                if step.live:
-                    self._run_live(step)
-                else:
-                    self._run_parts(group, last=group is groups[-1])
-            except MpmOpsError as exc:
-                exc.found, exc.reached = state, reached
-                exc.revision = exc.revision or step.revision
-                self._recover(durable=reached != state)
-                raise
-            reached = step.after
+        self.reached = state
+        try:
+            for message in self._messages(steps):
+                self._run(message, last=message[-1][-1] is steps[-1])
+                self.reached = message[-1][-1].after
+        except MpmOpsError as exc:
+            self._recover(state)
+            exc.found, exc.reached = state, self.reached
+            ahead = self.plan.rest(self.reached)
+            exc.revision = exc.revision or (ahead[0].revision if ahead else "")
+            raise
 
-    def _run_parts(self, group: Sequence[Step], *, last: bool) -> None:
-        """Run the steps of one transaction, or the one step that has parts outside of one."""
-        if len(group) > 1 or len(group[0].parts) == 1:
-            self._transaction(group, [text for step in group for text in step.parts[0].statements], last=last)
+    def _messages(self, steps: Sequence[Step]) -> list[list[Transaction]]:
+        """Divide the steps into transactions, and those into messages to the server.
+
+        Transactions that follow each other go together: for small ones a round trip each is a third of the time.
+        """
+        if self.manner.one_transaction and steps:
+            return [[tuple(steps)]]
+        messages: list[list[Transaction]] = []
+        joinable = False
+        for step in steps:
+            alone = bool(self.manner.probe) or not step.transactional or len(step.parts) > 1
+            if alone or not joinable:
+                messages.append([])
+            messages[-1].append((step,))
+            joinable = not alone
+        return messages
+
+    def _run(self, message: Sequence[Transaction], *, last: bool) -> None:
+        (step, *_), *_ = message
+        if step.live:
+            self._run_live(step)
             return
-        (step,) = group
-        for part in step.parts:
-            if part is step.parts[-1]:
-                self._transaction(group, part.statements, last=last)
-            elif part.transactional:
+        for part in step.parts[:-1]:  # more than one only where a step is a message by itself
+            if part.transactional:
                 run_script(self.connection, [*self._begin(last=False), *part.statements, "COMMIT"])
             else:
                 self._outside(part)
+        self._send(message, last=last)
 
-    def _transaction(self, group: Sequence[Step], statements: Sequence[str], *, last: bool) -> None:
-        step = group[-1]
-        also = [text for one in group for text in self.manner.also(one)]
-        stamp = databases.stamp(self.connection.info.dbname, step.after).as_string(self.connection)
-        script = [*self._begin(last=last), *statements, *also, stamp, *self.manner.probe, "COMMIT"]
+    def _send(self, message: Sequence[Transaction], *, last: bool) -> None:
+        script: list[str] = []
+        ends = []
+        for transaction in message:
+            script += self._statements(transaction, last=last and transaction is message[-1])
+            ends.append(len(script))
         try:
             rows = run_script(self.connection, script)
-        except MpmOpsError as exc:
-            exc.revision = _owner_of(getattr(exc, "statement", ""), group)
+        except QueryError as exc:
+            if exc.passed is not None:
+                done = sum(end <= exc.passed for end in ends)
+                self.reached = message[done - 1][-1].after if done else self.reached
+                exc.revision = _owner_of(exc.statement, message[done])
             raise
-        self.manner.on_step(step, rows)
+        for transaction in message:
+            self.manner.on_step(transaction[-1], rows)
+
+    def _statements(self, transaction: Transaction, *, last: bool) -> list[str]:
+        changes = [text for step in transaction for text in step.parts[-1].statements]
+        also = [text for step in transaction for text in self.manner.also(step)]
+        stamp = databases.stamp(self.connection.info.dbname, transaction[-1].after).as_string(self.connection)
+        return [*self._begin(last=last), *changes, *also, stamp, *self.manner.probe, "COMMIT"]
 
     def _begin(self, *, last: bool) -> list[str]:
         return [
@@ -208,18 +236,21 @@ class _Application:
             run_script(self.connection, [*self._begin(last=True), *created, "COMMIT"])
         self.manner.on_step(step, ())
 
-    def _recover(self, *, durable: bool) -> None:
-        """Roll the failed transaction back; with `durable`, wait until the steps before it are on disk."""
+    def _recover(self, state: tuple[str, ...]) -> None:
+        """Roll the failed transaction back, and see that the steps before it are on disk."""
         try:
             self.connection.rollback()
-            if durable:
+            if self.reached != state:
                 run_script(
                     self.connection,
                     ["BEGIN", "SET LOCAL synchronous_commit = on", "SELECT pg_current_xact_id()", "COMMIT"],
                 )
         except (psycopg.Error, MpmOpsError):
-            # The connection is gone, and what it was doing with it; the error under way says why.
+            # The connection is gone; the error under way says why. How far the server got is in the database.
+            name = self.connection.info.dbname
             self.connection.close()
+            with suppress(MpmOpsError), self.server.connect(name, application=self.manner.application) as again:
+                self.reached = read_heads(again)
 
 
 def _alone(connection: psycopg.Connection, statement: str) -> None:
@@ -228,9 +259,9 @@ def _alone(connection: psycopg.Connection, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def _owner_of(statement: str, group: Sequence[Step]) -> str:
-    """Name the revision of the group that `statement` is from; the last one when it is the stamp or a grant."""
-    for step in group:
+def _owner_of(statement: str, transaction: Transaction) -> str:
+    """Name the revision that `statement` is from; the last one when it is the stamp or a grant."""
+    for step in transaction:
         if any(statement in part.statements for part in step.parts):
             return step.revision
-    return group[-1].revision
+    return transaction[-1].revision

@@ -49,7 +49,7 @@ class Step:
     #: For a step that reads rows while it runs, which Alembic runs on each database: the file and a hash of its text.
     live: str = ""
 
-    @property
+    @cached_property
     def sql(self) -> str:
         """The statements as one text, with BEGIN and COMMIT where they stand."""
         texts = [f"-- {self.direction} {self.revision}: {self.message}"]
@@ -72,7 +72,7 @@ class Step:
             name for part in self.parts for text in part.statements for name in _CREATES_TABLE.findall(text)
         )
 
-    @property
+    @cached_property
     def transactional(self) -> bool:
         """Whether the step is one transaction, which another step could share."""
         return not self.live and all(part.transactional for part in self.parts)

@@ -476,3 +476,32 @@ def test_a_busy_company_is_told_and_taken_up_by_resume(
     assert statuses(report) == "dddb"
     assert statuses(ops.resume_run(report.run_id or 0)) == "d"
     assert ledger.lock_key(3) == "run 3"
+
+
+def test_what_an_attempt_did_before_its_connection_broke_counts_for_the_run(
+    ops: Ops, settings: Settings, fleet: list[Company], server: Server
+) -> None:
+    revise(ops, "o1", None, "op.execute('CREATE SEQUENCE tries')", "op.execute('DROP SEQUENCE tries')")
+    # A sequence goes on after a rollback: only the first try ends its own session.
+    first = "SELECT CASE WHEN nextval('tries') = 1 THEN pg_terminate_backend(pg_backend_pid()) END"
+    revise(ops, "o2", "o1", f'op.execute("SET LOCAL ROLE NONE"); op.execute("{first}")')
+    column(ops, "o3", "o2")
+    report = ops.migrate_tenant(policy=FAST)
+    assert statuses(report) == "dddd", report.failed[0].why
+    assert {(one.attempts, one.before, one.after) for one in report.outcomes} == {(2, (core_head(),), ("o3",))}
+    assert [one.revision for one in ops.history(fleet[0].id)] == ["o3", "o2", "o1"]
+    assert statuses(ops.rollback_run(report.run_id or 0)) == "dddd"
+    assert {truth(server, company) for company in fleet} == {((core_head(),), (core_head(),))}
+
+
+def test_a_connection_that_broke_for_good_tells_how_far_it_got(
+    ops: Ops, settings: Settings, fleet: list[Company], server: Server
+) -> None:
+    column(ops, "o1", None)
+    end = "SELECT pg_terminate_backend(pg_backend_pid())"
+    revise(ops, "o2", "o1", f'op.execute("SET LOCAL ROLE NONE"); op.execute("{end}")')
+    report = ops.migrate_tenant(policy=FAST)
+    assert statuses(report) == "ffff"
+    assert {(one.before, one.after) for one in report.outcomes} == {((core_head(),), ("o1",))}
+    assert {(one.failure.revision, one.attempts) for one in report.failed if one.failure} == {("o2", 2)}
+    assert {truth(server, company) for company in fleet} == {(("o1",), ("o1",))}
