@@ -37,9 +37,9 @@ class ShortLogin:
         self.name = f"{name}_{secrets.token_hex(6)}"
         until = dt.datetime.now(dt.UTC) + LIFETIME
         with server.connect(central) as connection:
-            password = roles.create_login(connection, self.name, until=until, connections=connections)
+            password, verifier = roles.create_login(connection, self.name, until=until, connections=connections)
         #: The server as this login sees it.
-        self.server = server.with_login(self.name, password)
+        self.server = server.with_login(self.name, password, verifier=verifier)
         self._admitted: set[str] = set()
         self._idle: dict[str, psycopg.Connection] = {}
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -18,7 +19,7 @@ from typing import Literal
 from urllib.parse import quote, urlencode
 
 from mpm_ops.errors import EmbeddedServerError
-from mpm_ops.postgres import binaries, postmaster, scram
+from mpm_ops.postgres import binaries, postmaster
 from mpm_ops.postgres.binaries import Account
 
 if sys.platform != "win32":
@@ -244,7 +245,7 @@ class EmbeddedServer:
         os.chown(new, account.uid, account.gid)
         settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
         try:
-            _write_private(pwfile, f"{scram.verifier(password)}\n", account.uid)
+            _write_private(pwfile, f"{password}\n", account.uid)
             done = binaries.run(
                 [folder / "initdb", f"--pgdata={new}", f"--pwfile={pwfile}", *INITDB, *settings], account
             )
@@ -257,7 +258,7 @@ class EmbeddedServer:
     def _password(self) -> str:
         # Kept when there is one: somebody may have moved the data directory away, and will move it back.
         if not self._passfile.exists():
-            _write_private(self._passfile, f"*:*:*:postgres:{scram.generated_password()}\n", os.geteuid())
+            _write_private(self._passfile, f"*:*:*:postgres:{secrets.token_urlsafe(32)}\n", os.geteuid())
         return self._passfile.read_text().strip().rpartition(":")[2]
 
     def _check_data(self, version: str) -> None:

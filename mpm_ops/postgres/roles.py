@@ -57,24 +57,25 @@ def drop(connection: psycopg.Connection, name: str) -> None:
     connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
 
 
-def create_login(connection: psycopg.Connection, name: str, *, until: dt.datetime, connections: int) -> str:
-    """Create a login without any right but those of groups it is put in; return its password.
+def create_login(connection: psycopg.Connection, name: str, *, until: dt.datetime, connections: int) -> tuple[str, str]:
+    """Create a login without any right but those of groups it is put in; return its password and the verifier.
 
     The password stops working at `until`.
     """
     password = scram.generated_password()
+    verifier = scram.verifier(password)
     connection.execute(
         sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {} VALID UNTIL {}").format(
             sql.Identifier(name),
             sql.Literal(connections),
-            sql.Literal(scram.verifier(password)),
+            sql.Literal(verifier),
             sql.Literal(until.isoformat()),
         )
     )
     if connection.info.parameter_status("is_superuser") != "on":
         # Only a member of a role may end its sessions.
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
-    return password
+    return password, verifier
 
 
 def expired(connection: psycopg.Connection, prefix: str) -> list[str]:

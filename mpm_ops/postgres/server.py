@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from psycopg import conninfo, errors, sql
 
 from mpm_ops.errors import NotReadOnly, QueryError, ServerUnavailable, Transient, UsageError
+from mpm_ops.postgres import scram
 
 #: What may succeed when tried again (D7). Everything else is not retried.
 TRANSIENT = (
@@ -24,6 +25,9 @@ TRANSIENT = (
     errors.ConnectionException,
     errors.ObjectInUse,
 )
+
+#: As many connections opened by one process mean that there will be more.
+_MANY = 3
 
 
 class Server:
@@ -42,6 +46,9 @@ class Server:
                 hint="Write it as postgresql://user@host:5432/ and keep the password in ~/.pgpass or in the URL.",
             ) from None
         self._engines: dict[str, sa.Engine] = {}
+        self._opened = 0
+        #: What stands in for the password once it is known: see `scram`.
+        self._keys: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
         return f"Server({self.address})"
@@ -55,17 +62,17 @@ class Server:
         """Return the connection string for `database`; it may hold the password: keep it out of sight."""
         return conninfo.make_conninfo(**{**self._params, "dbname": database, **overrides})
 
-    def with_login(self, user: str, password: str) -> Server:
-        """Return the same server seen through another login."""
+    def with_login(self, user: str, password: str, *, verifier: str = "") -> Server:
+        """Return the same server seen through another login; its `verifier`, where known, spares deriving keys."""
         kept: dict[str, Any] = {k: v for k, v in self._params.items() if k not in ("passfile", "service")}
-        return Server(conninfo.make_conninfo(**{**kept, "user": user, "password": password}))
+        server = Server(conninfo.make_conninfo(**{**kept, "user": user, "password": password}))
+        server._keys = scram.parameters(password, verifier)
+        return server
 
     def open(self, database: str, *, role: str | None = None, application: str = "mpm_ops") -> psycopg.Connection:
         """Open an autocommit connection; the caller closes it. `role` is taken on with SET ROLE."""
         with translated():
-            connection = psycopg.connect(
-                self.dsn(database), autocommit=True, application_name=application, connect_timeout=10
-            )
+            connection = self._connect(database, application, autocommit=True)
             if role is not None:
                 connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
         return connection
@@ -88,11 +95,33 @@ class Server:
             # A creator, so that no URL with a password exists for SQLAlchemy to show.
             self._engines[database] = sa.create_engine(
                 "postgresql+psycopg://",
-                creator=lambda: psycopg.connect(self.dsn(database), application_name=application, connect_timeout=10),
+                creator=lambda: self._connect(database, application),
                 pool_size=4,
                 pool_pre_ping=True,
             )
         return self._engines[database]
+
+    def _connect(self, database: str, application: str, *, autocommit: bool = False) -> psycopg.Connection:
+        given: dict[str, Any] = {"application_name": application, "connect_timeout": 10, "autocommit": autocommit}
+        if self._keys:
+            try:
+                return psycopg.connect(self.dsn(database, **self._keys), **given)
+            except psycopg.OperationalError as exc:
+                if "password authentication failed" not in str(exc):
+                    raise
+                self._keys = {}  # somebody set the password anew
+        connection = psycopg.connect(self.dsn(database), **given)
+        self._opened += 1
+        if self._opened == _MANY and autocommit:
+            self._learn_keys(connection)
+        return connection
+
+    def _learn_keys(self, connection: psycopg.Connection) -> None:
+        """Derive the keys of this login's password for all connections to come, where the server shows how."""
+        if connection.info.parameter_status("is_superuser") == "on" and connection.pgconn.used_password:
+            query = "SELECT rolpassword FROM pg_authid WHERE rolname = session_user"
+            row = connection.execute(query).fetchone()
+            self._keys = scram.parameters(connection.info.password, str(row[0]) if row else "")
 
     def close(self) -> None:
         """Close the pooled connections."""

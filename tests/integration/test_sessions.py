@@ -14,7 +14,7 @@ from psycopg import sql
 import mpm_ops
 from mpm_ops import Company, Ops
 from mpm_ops.errors import LoginFailed, QueryError, ServerUnavailable, UsageError
-from mpm_ops.postgres import roles
+from mpm_ops.postgres import roles, scram
 from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX
 
@@ -154,18 +154,35 @@ def test_login_works_as_a_function_of_the_package(ops: Ops, acme: Company, monke
         assert session.name == "Acme Power"
 
 
-def test_the_server_takes_a_verifier_for_the_password_that_it_was_made_of(
+def test_the_server_takes_a_verifier_and_keys_for_the_password_that_they_were_made_of(
     maintenance: psycopg.Connection, server: Server
 ) -> None:
     name = f"{PREFIX}company_1_login_new"
     tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
-    password = roles.create_login(maintenance, name, until=tomorrow, connections=1)
+    password, verifier = roles.create_login(maintenance, name, until=tomorrow, connections=1)
     maintenance.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(sql.Identifier(name)))
     try:
-        with server.with_login(name, password).connect("postgres") as connection:
+        for known in ("", verifier):
+            with server.with_login(name, password, verifier=known).connect("postgres") as connection:
+                assert connection.info.user == name
+            with pytest.raises(ServerUnavailable):
+                server.with_login(name, password[:-1], verifier=known).open("postgres")
+        # Keys of a password that was set anew: the password itself is tried.
+        other = scram.verifier(password)
+        maintenance.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(other)))
+        with server.with_login(name, password, verifier=verifier).connect("postgres") as connection:
             assert connection.info.user == name
-        with pytest.raises(ServerUnavailable):
-            server.with_login(name, password[:-1]).open("postgres")
     finally:
         maintenance.execute(sql.SQL("REVOKE CONNECT ON DATABASE postgres FROM {}").format(sql.Identifier(name)))
         roles.drop(maintenance, name)
+
+
+def test_a_process_that_opens_many_connections_derives_its_keys_once(server: Server, dsn: str) -> None:
+    other = Server(dsn)
+    for _ in range(6):
+        other.open("postgres").close()
+    with other.connect("postgres") as connection:
+        superuser = connection.info.parameter_status("is_superuser") == "on"
+    keys = list(other._keys.values())
+    assert len(keys) == (2 if superuser and psycopg.pq.version() >= 180_000 else 0)
+    assert not any(key in shown for key in keys for shown in (repr(other), str(other.address), str(vars(connection))))
