@@ -30,15 +30,16 @@ lint: $(STAMP) ## ruff (rules and layout) and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(STAMP) ## the benchmarks, with the numbers they compare against
-	$(BIN)/python -m tests.benchmarks
+bench: $(STAMP) ## the benchmarks, beside what they compare with; SIZE=40 for a quick look
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --system-certs --constraint constraints.txt --group bench
+	$(BIN)/python -m tests.benchmarks $(SIZE)
 
 venv: $(STAMP) ## only create or refresh .venv
 	@:
 
 constraints: $(STAMP) ## compile constraints.txt anew from pyproject.toml, at the newest versions
 	@sed -n '/^#/p' constraints.txt > .venv/constraints.txt
-	@$(BIN)/uv pip compile pyproject.toml --system-certs --quiet --upgrade --all-extras --group dev --universal --python-version 3.11 \
+	@$(BIN)/uv pip compile pyproject.toml --system-certs --quiet --upgrade --all-extras --group dev --group bench --universal --python-version 3.11 \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links >> .venv/constraints.txt
 	@if grep -nE '://|^-| @ |^mpm-ops' .venv/constraints.txt; then \
 		echo "constraints.txt is unchanged: the lines above name a place, not a version" >&2; exit 1; fi

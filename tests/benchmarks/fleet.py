@@ -19,7 +19,7 @@ from alembic.config import Config
 from psycopg import sql
 
 from mpm_ops import Company, Ops, Policy
-from mpm_ops.postgres import databases
+from mpm_ops.postgres import binaries, databases
 from mpm_ops.schema.plan import Plan
 
 #: Revisions of the kinds that an application's releases bring, each with its undoing.
@@ -105,7 +105,14 @@ class Fleet:
             for statement in ("BEGIN;", *part.statements, "COMMIT;")
         )
 
-    def measure(self, contender: Callable[[Sequence[Company]], None], *, sample: int = 0, rounds: int = 1) -> float:
+    def measure(
+        self,
+        contender: Callable[[Sequence[Company]], None],
+        *,
+        sample: int = 0,
+        rounds: int = 1,
+        undo: Callable[[Sequence[Company]], None] = lambda _: None,
+    ) -> float:
         """Return the milliseconds per company of the best of `rounds`; each is checked and undone."""
         chosen = self.companies[:sample] if sample else self.companies
         times = []
@@ -113,10 +120,11 @@ class Fleet:
             began = time.perf_counter()
             contender(chosen)
             times.append((time.perf_counter() - began) / len(chosen) * 1000)
-            self._check_and_undo(chosen)
+            undo(chosen)
+            self.check_and_undo(chosen)
         return min(times)
 
-    def _check_and_undo(self, chosen: Sequence[Company]) -> None:
+    def check_and_undo(self, chosen: Sequence[Company]) -> None:
         states = self.ops.tenant_states([company.id for company in chosen], verify=True)
         late = [state for state in states if state.heads != self.plan.after]
         assert not late, late[:3]
@@ -138,17 +146,19 @@ class Fleet:
 
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(one, chosen))
-        self._stamp(chosen)
+        self.stamp(chosen)
 
     def psql(self, chosen: Sequence[Company]) -> None:
         """`psql -f` by `xargs -P 4`."""
+        program = psql()
         script = self.scratch / "plan.sql"
         script.write_text(f'SET ROLE "{self.owner}";\n{self.text}')
         dsn = self.server.dsn("DATABASE")
-        command = ["xargs", "-P", "4", "-I", "DATABASE", "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-f", str(script), dsn]
+        options = ["-qX", "-v", "ON_ERROR_STOP=1", "-f", str(script), dsn]
+        command = ["xargs", "-P", "4", "-I", "DATABASE", program, *options]
         names = "\n".join(company.database for company in chosen)
         subprocess.run(command, input=names, text=True, check=True, stdout=subprocess.DEVNULL)
-        self._stamp(chosen)
+        self.stamp(chosen)
 
     def alembic_loop(self, chosen: Sequence[Company]) -> None:
         """Alembic's own upgrade, in this process, one company after the other."""
@@ -178,7 +188,7 @@ class Fleet:
         xargs = ["xargs", "-P", str(at_once), "-I", "DATABASE", *command]
         subprocess.run(xargs, input=names, text=True, check=True, env=environment, capture_output=True)
 
-    def _stamp(self, chosen: Sequence[Company]) -> None:
+    def stamp(self, chosen: Sequence[Company]) -> None:
         """Those that do not stamp are stamped afterwards, so that undoing finds them; it is part of their time."""
         with self.server.connect("postgres") as connection:
             for company in chosen:
@@ -190,10 +200,10 @@ def opening(ops: Ops, companies: Sequence[Company]) -> float:
     server = ops._installation.server
     began = time.perf_counter()
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda company: server.open(company.database).close(), companies))
+        list(pool.map(lambda company: psycopg.connect(server.dsn(company.database)).close(), companies))
     return time.perf_counter() - began
 
 
-def has_psql() -> bool:
-    """Whether psql is installed here."""
-    return shutil.which("psql") is not None
+def psql() -> str:
+    """Return the psql of this machine, else the one that comes with the embedded server."""
+    return shutil.which("psql") or str(binaries.installed() / binaries.BIN / "psql")
