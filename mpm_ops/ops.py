@@ -205,9 +205,13 @@ class Ops:
         chosen = self._chosen(companies, policy)
         return fresh.fresh(self._installation, chosen, policy=self._policy(policy), hooks=hooks or Hooks())
 
-    def drift(self, companies: Companies = None) -> list[CompanyDrift]:
-        """Compare each company's database with what its own revision makes: added, missing, changed objects."""
-        return drift.drift(self._installation, self._chosen(companies), workers=self.settings.workers)
+    def drift(self, companies: Companies = None, *, full: bool = False) -> list[CompanyDrift]:
+        """Compare each company's database with what its own revision makes: added, missing, changed objects.
+
+        One whose catalog has not changed since its last comparison is not compared again, unless `full`.
+        """
+        chosen = self._chosen(companies)
+        return drift.drift(self._installation, chosen, workers=self.settings.workers, full=full)
 
     def status(self, *, verify: bool = False) -> FleetStatus:
         """Tell the state of the fleet: who is at which revision, behind, busy, failed last, out of reach. Read-only."""

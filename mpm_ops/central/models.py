@@ -199,3 +199,29 @@ class RegistrationStep(Base):
     company_id: orm.Mapped[BigInt] = orm.mapped_column(primary_key=True, autoincrement=False)
     step: orm.Mapped[str] = orm.mapped_column(primary_key=True)
     done_at: orm.Mapped[Moment]
+
+
+class DriftReference(Base):
+    """What a state of the tree makes on a server of some version: the objects of its catalog."""
+
+    __tablename__ = "drift_references"
+    __table_args__ = ({"schema": "ops"},)
+
+    key: orm.Mapped[str] = orm.mapped_column(primary_key=True)
+    objects: orm.Mapped[Any] = orm.mapped_column(postgresql.JSONB)
+
+
+class DriftCheck(Base):
+    """The last comparison of a company's database with what its revision makes."""
+
+    __tablename__ = "drift_checks"
+    __table_args__ = ({"schema": "ops"},)
+
+    company_id: orm.Mapped[BigInt] = orm.mapped_column(
+        sa.ForeignKey("companies.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    heads: orm.Mapped[Texts]
+    reference: orm.Mapped[str]
+    marker: orm.Mapped[str]
+    differences: orm.Mapped[Any] = orm.mapped_column(postgresql.JSONB)
+    checked_at: orm.Mapped[Moment]

@@ -162,6 +162,7 @@ def status(
 
 def drift(
     company: Annotated[list[str] | None, typer.Argument(metavar="[COMPANY]...", help="Without any: all.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Compare those again that have not changed since.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare databases with what their own revisions make. Exit code 1 when something differs.
@@ -169,7 +170,7 @@ def drift(
     Example: mpm-ops drift
     """
     with mpm_ops.connect() as ops:
-        found = ops.drift(list(company) if company else None)
+        found = ops.drift(list(company) if company else None, full=full)
     rows = [
         {"company": one.company, **dataclasses.asdict(difference)} for one in found for difference in one.differences
     ]

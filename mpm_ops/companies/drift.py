@@ -1,41 +1,79 @@
-"""Drift of company databases: each compared with a reference of its own revision, which is built once."""
+"""Drift of company databases: each compared with a reference of its own revision, where anything has changed at all."""
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
+from mpm_ops.central import drift as memory
+from mpm_ops.central.drift import Check
 from mpm_ops.companies.installation import Installation
 from mpm_ops.errors import MpmOpsError
 from mpm_ops.postgres import databases
 from mpm_ops.records import Company, CompanyDrift
 from mpm_ops.schema import drift as catalogs
-from mpm_ops.schema.apply import apply, read_heads
+from mpm_ops.schema.apply import apply
+
+
+def drift(
+    installation: Installation, companies: Sequence[Company], *, workers: int, full: bool = False
+) -> list[CompanyDrift]:
+    """Compare each database with what its own revision makes; nobody is left out of the answer.
+
+    A database whose catalog has not changed since its last comparison is not compared again, unless `full`. The
+    company databases are only read; what was found is remembered in the central one.
+    """
+    known: Mapping[int, Check] = {}
+    if not full:
+        with installation.central() as connection:
+            known = memory.checks(connection, [company.id for company in companies])
+    references = _References(installation)
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(lambda one: _one(installation, one, references, known.get(one.id)), companies))
+    with installation.central() as connection:
+        memory.save_checks(connection, [check for _, check in found if check is not None])
+    return [drift for drift, _ in found]
 
 
 class _References:
-    """What each revision makes, in a scratch database built from base; each state once."""
+    """What each state of the tree makes: as the central database remembers it, else built in a scratch database."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
-        self._found: dict[tuple[str, tuple[str, ...]], tuple[str, catalogs.Catalog]] = {}
+        self._keys: dict[tuple[int, tuple[str, ...]], str] = {}
+        self._found: dict[str, catalogs.Catalog] = {}
         self._lock = threading.Lock()
 
-    def of(self, server: str, heads: tuple[str, ...]) -> tuple[str, catalogs.Catalog]:
-        """Return fingerprint and catalog of a state on a server. Raises UnknownState.
+    def key(self, version: int, heads: tuple[str, ...]) -> str:
+        """Name the reference of a state on a server of this major version. Raises UnknownState.
 
-        Each server has its own: another version of PostgreSQL writes definitions in other words.
+        It depends on the SQL that makes it, on the question asked, and on the version, which chooses its own words.
         """
         with self._lock:
-            if (server, heads) not in self._found:
-                self._found[server, heads] = self._built(server, heads)
-            return self._found[server, heads]
+            if (version, heads) not in self._keys:
+                parts = (self._installation.tenant_tree.plan_to(heads).hash, catalogs.query_hash(), str(version))
+                self._keys[version, heads] = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+            return self._keys[version, heads]
 
-    def _built(self, server: str, heads: tuple[str, ...]) -> tuple[str, catalogs.Catalog]:
+    def of(self, key: str, server: str, heads: tuple[str, ...]) -> catalogs.Catalog:
+        """Return the reference of that key; it is built on `server` when nobody has built it yet."""
+        with self._lock:
+            if key not in self._found:
+                with self._installation.central() as connection:
+                    found = memory.reference(connection, key)
+                    if found is None:
+                        found = dict(self._built(server, heads))
+                        memory.save_reference(connection, key, found)
+                self._found[key] = found
+            return self._found[key]
+
+    def _built(self, server: str, heads: tuple[str, ...]) -> catalogs.Catalog:
         installation = self._installation
         plan = installation.tenant_tree.plan_to(heads)
         owner, name = installation.settings.owner_role, f"{installation.settings.prefix}scratch_{secrets.token_hex(4)}"
@@ -45,27 +83,33 @@ class _References:
                 databases.close_to_public(connection, name)
                 apply(installation.server_named(server), name, plan, owner=owner)
                 with installation.server_named(server).connect(name, role=owner) as scratch:
-                    return catalogs.fingerprint(scratch), catalogs.read_catalog(scratch)
+                    return catalogs.read_catalog(scratch)
             finally:
                 databases.drop(connection, name)
 
 
-def drift(installation: Installation, companies: Sequence[Company], *, workers: int) -> list[CompanyDrift]:
-    """Compare each database with what its own revision makes; nobody is left out of the answer. Read-only."""
-    references = _References(installation)
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda company: _one(installation, company, references), companies))
-
-
-def _one(installation: Installation, company: Company, references: _References) -> CompanyDrift:
-    owner = installation.settings.owner_role
+def _one(
+    installation: Installation, company: Company, references: _References, known: Check | None
+) -> tuple[CompanyDrift, Check | None]:
     try:
         server = installation.server_of(company)
-        with server.connect(company.database, role=owner, application="mpm_ops/drift") as connection:
-            heads = read_heads(connection)
-            expected, catalog = references.of(company.server, heads)
-            same = catalogs.fingerprint(connection) == expected
-            found = [] if same else catalogs.differences(catalog, catalogs.read_catalog(connection))
+        with server.connect(company.database, application="mpm_ops/drift") as connection:
+            glance = catalogs.glance(connection, owner=installation.settings.owner_role)
+            key = references.key(connection.info.server_version // 10_000, glance.heads)
+            now = dt.datetime.now(dt.UTC)
+            differences = known.differences if known else ()
+            if known is None or (known.heads, known.marker, known.reference) != (glance.heads, glance.marker, key):
+                expected = references.of(key, company.server, glance.heads)
+                differences = catalogs.differences(expected, catalogs.read_catalog(connection))
     except (MpmOpsError, psycopg.Error) as exc:
-        return CompanyDrift(company_id=company.id, company=company.name, error=str(exc))
-    return CompanyDrift(company_id=company.id, company=company.name, heads=heads, differences=found)
+        return CompanyDrift(company_id=company.id, company=company.name, error=str(exc)), None
+    found = CompanyDrift(company_id=company.id, company=company.name, heads=glance.heads, differences=differences)
+    check = Check(
+        company_id=company.id,
+        heads=glance.heads,
+        reference=key,
+        marker=glance.marker,
+        differences=differences,
+        checked_at=now,
+    )
+    return found, check

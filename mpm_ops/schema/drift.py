@@ -2,81 +2,89 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
 import psycopg
+from psycopg import sql
 
+from mpm_ops.errors import QueryError
+from mpm_ops.postgres.script import run_script
 from mpm_ops.records import Difference
 
-#: What is looked at: everything in `public` that no extension brought, but the table that Alembic keeps.
-_LINES = """
-    WITH relations AS MATERIALIZED (
-        SELECT c.oid, c.relname, c.relkind, c.relpersistence
-        FROM pg_class c
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
-          AND c.relname <> 'alembic_version'
-          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                          AND d.deptype IN ('e', 'i'))
-    )
-    SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
-                        ELSE 'table' END AS kind,
-           relname::text AS name,
-           CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(oid) ELSE relpersistence::text END AS definition
-    FROM relations
-    UNION ALL
-    SELECT 'column', r.relname || '.' || a.attname,
-           concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
-                     nullif('identity ' || a.attidentity::text, 'identity '),
-                     nullif('generated ' || a.attgenerated::text, 'generated '),
-                     'default ' || pg_get_expr(d.adbin, d.adrelid),
-                     CASE WHEN a.attcollation <> t.typcollation THEN 'collation ' || a.attcollation::regcollation END)
-    FROM relations r
-    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE r.relkind IN ('r', 'p')
-    UNION ALL
-    SELECT 'constraint', r.relname || '.' || c.conname, pg_get_constraintdef(c.oid)
-    FROM relations r JOIN pg_constraint c ON c.conrelid = r.oid WHERE c.contype IN ('p', 'u', 'f', 'c', 'x')
-    UNION ALL
-    SELECT 'index', i.indexrelid::regclass::text,
-           pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid THEN '' ELSE ' (invalid)' END
-    FROM relations r JOIN pg_index i ON i.indrelid = r.oid
-    WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.conrelid = i.indrelid)
-    UNION ALL
-    SELECT 'trigger', r.relname || '.' || t.tgname, pg_get_triggerdef(t.oid)
-    FROM relations r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
-    UNION ALL
-    SELECT 'function', p.oid::regprocedure::text, pg_get_functiondef(p.oid)
-    FROM pg_proc p
-    WHERE p.pronamespace = 'public'::regnamespace AND p.prokind IN ('f', 'p')
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
-                      AND d.deptype = 'e')
-"""
+#: Catalogs whose rows are what a database is made of, and the column that holds the OID of whom they are about.
+_CATALOGS = {
+    "class": "oid",
+    "attribute": "attrelid",
+    "attrdef": "oid",
+    "constraint": "oid",
+    "index": "indexrelid",
+    "inherits": "inhrelid",
+    "sequence": "seqrelid",
+    "statistic_ext": "oid",
+    "trigger": "oid",
+    "rewrite": "oid",
+    "policy": "oid",
+    "proc": "oid",
+    "type": "oid",
+    "enum": "oid",
+    "extension": "oid",
+    "namespace": "oid",
+}
+#: The first OID that is not the server's own.
+_FIRST_OID = 16_384
+# Whatever changes a row of a catalog writes it anew, and the new version has the number of its transaction. What
+# VACUUM and ANALYZE count up in place keeps the old one.
+_VERSIONS = " UNION ALL ".join(
+    f"SELECT {key} AS about, xmin AS version FROM pg_catalog.pg_{name} WHERE {key} >= {_FIRST_OID}"  # noqa: S608 ours
+    for name, key in _CATALOGS.items()
+)
+_MARKER = f"""
+    SELECT count(*) || ':' || coalesce(sum(hashint8extended((about::bigint << 32) | version::text::bigint, 0)), 0)
+    FROM ({_VERSIONS}) AS rows
+"""  # noqa: S608 ours
+_HEADS = "SELECT version_num FROM public.alembic_version ORDER BY version_num"
 
 #: Kind and name of an object to its definition.
 Catalog = Mapping[tuple[str, str], str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """What one round trip tells of a database."""
+
+    heads: tuple[str, ...]
+    #: Changes with any change of the catalog; one that stays the same needs no comparison.
+    marker: str
+
+
+def glance(connection: psycopg.Connection, *, owner: str) -> Glance:
+    """Read the heads of a database and the marker of its catalog, as role `owner`. Read-only."""
+    role = sql.SQL("SET ROLE {}").format(sql.Identifier(owner)).as_string()
+    try:
+        rows = run_script(connection, [role, _MARKER, _HEADS])
+    except QueryError as exc:
+        if exc.sqlstate not in ("42P01", "3F000"):
+            raise
+        rows = run_script(connection, [role, _MARKER])  # a database at base has no alembic_version
+    (marker,), *heads = rows
+    return Glance(heads=tuple(str(head) for (head,) in heads), marker=str(marker))
+
+
 def read_catalog(connection: psycopg.Connection) -> Catalog:
-    """Read what a database holds: tables, columns, constraints, indexes, views, triggers, functions. Read-only."""
+    """Read what a database holds: tables, columns, constraints, indexes, views, triggers, functions ... Read-only."""
     with connection.transaction():
         _settle(connection)
-        rows = connection.execute(_LINES.encode())
+        rows = connection.execute(_lines().encode())
         return {(kind, name): definition for kind, name, definition in rows}
 
 
-def fingerprint(connection: psycopg.Connection) -> str:
-    """Return a hash of `read_catalog`, made on the server: equal ones need not be fetched. Read-only."""
-    with connection.transaction():
-        _settle(connection)
-        row = connection.execute(
-            f"""
-            SELECT count(*) || ':' || coalesce(sum(hashtextextended(concat_ws('|', kind, name, definition), 0)), 0)
-            FROM ({_LINES}) AS lines
-            """.encode()  # noqa: S608 our own text
-        ).fetchone()
-        return str(row[0]) if row else ""
+def query_hash() -> str:
+    """Return a hash of the question that `read_catalog` asks: another question has other answers."""
+    return hashlib.sha256(_lines().encode()).hexdigest()[:12]
 
 
 def differences(expected: Catalog, found: Catalog) -> list[Difference]:
@@ -92,6 +100,11 @@ def differences(expected: Catalog, found: Catalog) -> list[Difference]:
         for key in sorted({*expected, *found})
         if expected.get(key) != found.get(key)
     ]
+
+
+@cache
+def _lines() -> str:
+    return resources.files("mpm_ops.schema").joinpath("catalog.sql").read_text(encoding="utf-8")
 
 
 def _settle(connection: psycopg.Connection) -> None:

@@ -10,6 +10,7 @@ import pytest
 from mpm_ops import Company, Ops, Settings
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
+from mpm_ops.schema import drift as catalogs
 from mpm_ops.schema.apply import LOCK
 from tests.conftest import PREFIX
 from tests.integration.test_migrations import core_head, own_revision
@@ -28,7 +29,20 @@ CHANGES = [
     ("ALTER TABLE people ALTER COLUMN surname TYPE varchar(99)", {("changed", "column", "people.surname")}),
     ("CREATE INDEX hand_made ON people (surname)", {("added", "index", "public.hand_made")}),
     ("ALTER TABLE people ADD CONSTRAINT c CHECK (surname <> '')", {("added", "constraint", "people.c")}),
-    ("CREATE VIEW v AS SELECT id FROM people", {("added", "view", "v")}),
+    ("CREATE TYPE mood AS ENUM ('ok')", {("added", "type", "mood")}),
+    ("CREATE DOMAIN short AS text CHECK (length(VALUE) < 9)", {("added", "type", "short")}),
+    ("CREATE EXTENSION hstore SCHEMA pg_catalog", {("added", "extension", "hstore")}),
+    ("CREATE SCHEMA scratch", {("added", "schema", "scratch")}),
+    ("ALTER SEQUENCE people_id_seq INCREMENT 2", {("changed", "sequence of", "people_id_seq")}),
+    ("ALTER TABLE people ENABLE ROW LEVEL SECURITY", {("changed", "table", "people")}),
+    ("CREATE POLICY p ON people FOR SELECT USING (id > 1)", {("added", "policy", "people.p")}),
+    ("CREATE RULE r AS ON DELETE TO people DO INSTEAD NOTHING", {("added", "rule", "people.r")}),
+    ("CREATE STATISTICS s ON name, surname FROM people", {("added", "statistics", "s")}),
+    (
+        "ALTER TABLE people OWNER TO CURRENT_USER",
+        {("changed", "table", "people"), ("changed", "sequence", "people_id_seq")},
+    ),
+    ("CREATE VIEW v AS SELECT id FROM people", {("added", "view", "v"), ("added", "column", "v.id")}),
     (
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
         "CREATE TRIGGER t BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION f()",
@@ -114,3 +128,46 @@ def test_a_scratch_database_of_a_killed_process_is_swept(ops: Ops, maintenance: 
     databases.create(maintenance, f"{PREFIX}scratch_left")
     ops.reconcile()
     assert databases.names(maintenance, f"{PREFIX}scratch_") == []
+
+
+def test_what_has_not_changed_is_not_compared_again(
+    ops: Ops, register: Register, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    companies = [register(f"Company {n}") for n in range(3)]
+    compared: list[str] = []
+    read = catalogs.read_catalog
+
+    def counted(connection: psycopg.Connection) -> catalogs.Catalog:
+        compared.append(connection.info.dbname)
+        return read(connection)
+
+    ops.drift()
+    monkeypatch.setattr(catalogs, "read_catalog", counted)
+    with server.connect(companies[1].database) as tenant:
+        tenant.execute("INSERT INTO people (name, surname) SELECT 'a', 'b' FROM generate_series(1, 1000)")
+        tenant.execute("VACUUM ANALYZE people")
+    assert all(one.clean for one in ops.drift())
+    assert compared == []
+    with server.connect(companies[1].database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN x int")
+    for _ in range(2):
+        assert [[found.name for found in one.differences] for one in ops.drift()] == [[], ["people.x"], []]
+    assert compared == [companies[1].database]
+    # Gone and back again is no change, and it is looked at.
+    with server.connect(companies[1].database) as tenant:
+        tenant.execute("ALTER TABLE people DROP COLUMN x")
+    assert all(one.clean for one in ops.drift())
+    assert len(compared) == 2
+    assert all(one.clean for one in ops.drift(full=True))
+    assert len(compared) == 5
+
+
+def test_a_reference_is_built_once_for_all_processes(
+    ops: Ops, settings: Settings, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register("First")
+    ops.drift()
+    register("Second")
+    with Ops(settings) as other, monkeypatch.context() as patch:
+        patch.setattr(databases, "create", None)  # no scratch database
+        assert all(one.clean for one in other.drift())
