@@ -28,10 +28,12 @@ from mpm_ops.companies import (
 )
 from mpm_ops.companies import reconcile as reconciling
 from mpm_ops.companies import register as registering
+from mpm_ops.companies import rehearse as rehearsing
 from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
+from mpm_ops.companies.rehearsal import Rehearsal
 from mpm_ops.demo.business import generate
 from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile
@@ -160,6 +162,18 @@ class Ops:
         """Tell what `migrate_tenant` would do: the SQL of each distinct plan, and who would go through it."""
         return migrations.dry_run(
             migrations.upgrade(self._installation, self._chosen(companies, policy), verify=verify)
+        )
+
+    def rehearse(
+        self, companies: Companies = None, *, count: int, policy: Policy | None = None, hooks: Hooks | None = None
+    ) -> Rehearsal:
+        """Try what `migrate_tenant` would do on clones of the `count` riskiest companies: the largest and the oldest.
+
+        The clones are dropped again; neither the companies' databases nor the ledger are written to.
+        """
+        chosen = self._chosen(companies, policy)
+        return rehearsing.rehearse(
+            self._installation, chosen, count=count, policy=self._policy(policy), hooks=hooks or Hooks()
         )
 
     def tenant_states(self, companies: Companies = None, *, verify: bool = False) -> list[CompanyState]:

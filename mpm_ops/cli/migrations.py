@@ -27,6 +27,8 @@ from mpm_ops.cli.policy import (
     make_policy,
     terms,
 )
+from mpm_ops.cli.rehearsal import print_rehearsal
+from mpm_ops.errors import InvalidInput
 from mpm_ops.shipped import is_checkout
 
 #: Only a checkout's trees are there to be written to.
@@ -86,6 +88,10 @@ def migrate_tenant(
         bool, typer.Option("--create-missing", help="Give companies whose database is gone an empty one.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the SQL, and for whom it is.")] = False,
+    rehearse: Annotated[
+        int | None,
+        typer.Option("--rehearse", min=1, help="Only try it, on clones of so many companies: the largest and oldest."),
+    ] = None,
     resume: Annotated[int | None, typer.Option("--resume", help="Finish this run: who it left, failed or not.")] = None,
     only: Only = None,
     skip: Skip = None,
@@ -124,6 +130,12 @@ def migrate_tenant(
             statement_timeout=statement_timeout,
         )
         named = terms(company, only)
+        if rehearse is not None:
+            _refuse_with_rehearse(dry_run=dry_run, resume=resume, verify=verify, create_missing=create_missing)
+            with progress("Rehearsing") as hooks:
+                rehearsal = ops.rehearse(named, count=rehearse, policy=policy, hooks=hooks)
+            print_rehearsal(rehearsal, as_json=as_json)
+            return
         if dry_run:
             print_dry_run(ops.dry_run(named, policy=policy, verify=verify), as_json=as_json)
             return
@@ -240,6 +252,13 @@ def _destructive(
         with progress("Working") as hooks:
             report = run(ops, _one(company), hooks)
     print_report(report, as_json=as_json)
+
+
+def _refuse_with_rehearse(**options: object) -> None:
+    """Raise InvalidInput for an option that a rehearsal would forget about."""
+    for name, value in options.items():
+        if value:
+            raise InvalidInput(f"--rehearse and --{name.replace('_', '-')} do not go together")
 
 
 def _in_production(ops: mpm_ops.Ops, question: str, *, force: bool) -> None:

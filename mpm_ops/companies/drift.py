@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import psycopg
 from mpm_ops.central import drift as memory
 from mpm_ops.central.drift import Check
 from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.scratch import scratch_name
 from mpm_ops.errors import MpmOpsError
 from mpm_ops.postgres import databases
 from mpm_ops.records import Company, CompanyDrift
@@ -76,16 +76,13 @@ class _References:
     def _built(self, server: str, heads: tuple[str, ...]) -> catalogs.Catalog:
         installation = self._installation
         plan = installation.tenant_tree.plan_to(heads)
-        owner, name = installation.settings.owner_role, f"{installation.settings.prefix}scratch_{secrets.token_hex(4)}"
-        with installation.maintenance(server) as connection:
+        owner = installation.settings.owner_role
+        with installation.maintenance(server) as connection, scratch_name(installation, connection) as name:
             databases.create(connection, name, owner=owner)
-            try:
-                databases.close_to_public(connection, name)
-                apply(installation.server_named(server), name, plan, owner=owner)
-                with installation.server_named(server).connect(name, role=owner) as scratch:
-                    return catalogs.read_catalog(scratch)
-            finally:
-                databases.drop(connection, name)
+            databases.close_to_public(connection, name)
+            apply(installation.server_named(server), name, plan, owner=owner)
+            with installation.server_named(server).connect(name, role=owner) as scratch:
+                return catalogs.read_catalog(scratch)
 
 
 def _one(

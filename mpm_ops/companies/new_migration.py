@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-
 from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.scratch import scratch_name
 from mpm_ops.companies.template import ensure_template
 from mpm_ops.errors import MigrationError
 from mpm_ops.postgres import databases
@@ -28,13 +27,8 @@ def tenant(installation: Installation, name: str, *, autogenerate: bool, own: bo
     """Write a revision of the company databases, filled by comparing a new one with the models when `autogenerate`."""
     if not autogenerate:
         return installation.tenant_tree.new_revision(name, own=own)
-    scratch = f"{installation.settings.prefix}scratch_{secrets.token_hex(4)}"
-    with installation.central() as connection:
+    with installation.central() as connection, scratch_name(installation, connection) as scratch:
         template = ensure_template(installation, connection)
         databases.create(connection, scratch, owner=installation.settings.owner_role, template=template)
-        try:
-            engine = installation.server.engine(scratch)
-            with engine.connect() as opened:
-                return installation.tenant_tree.new_revision(name, own=own, connection=opened)
-        finally:
-            databases.drop(connection, scratch)
+        with installation.server.engine(scratch).connect() as opened:
+            return installation.tenant_tree.new_revision(name, own=own, connection=opened)

@@ -11,9 +11,10 @@ import psycopg
 from mpm_ops.central import ledger, registry
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.register import finish, lock_key, undo
+from mpm_ops.companies.scratch import sweep_scratch
 from mpm_ops.companies.template import drop_half_built
 from mpm_ops.errors import MpmOpsError, ServerError
-from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.postgres import locks, roles
 from mpm_ops.records import MAIN
 
 
@@ -44,7 +45,7 @@ def reconcile(installation: Installation, *, patience: int = 5_000) -> list[Reco
                         found.append(one.reconcile(patience))
                 sweep_logins(installation, maintenance)
                 drop_half_built(installation, maintenance)
-                drop_scratch(installation, maintenance)
+                sweep_scratch(installation, maintenance)
         except ServerError as exc:
             away = away or exc
     if away is not None:
@@ -86,13 +87,6 @@ class _Unfinished:
             emails = [email for (email,) in tenant.execute("SELECT email::text FROM users ORDER BY id")]
         finish(self.connection, self.company_id, emails)
         return "finished"
-
-
-def drop_scratch(installation: Installation, connection: psycopg.Connection) -> None:
-    """Drop the scratch databases that a killed process has left; one that somebody is connected to is in use."""
-    for name in databases.names(connection, f"{installation.settings.prefix}scratch_"):
-        if not databases.in_use(connection, name):
-            databases.drop(connection, name)
 
 
 def sweep_logins(installation: Installation, connection: psycopg.Connection) -> list[str]:

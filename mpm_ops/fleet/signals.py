@@ -20,6 +20,21 @@ class Interrupts:
 
 
 @contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM break the block off as Ctrl-C does, so that what it has made is cleaned up."""
+    if threading.current_thread() is not threading.main_thread() or (
+        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield  # somebody else listens, or nobody here can
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
 def counted_interrupts() -> Iterator[Interrupts]:
     """Count the signals that arrive in the block instead of breaking it off; the third Ctrl-C raises as usual."""
     seen = Interrupts()

@@ -24,12 +24,6 @@ def names(connection: psycopg.Connection, prefix: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def in_use(connection: psycopg.Connection, name: str) -> bool:
-    """Whether somebody is connected to the database. Read-only."""
-    row = connection.execute("SELECT numbackends > 0 FROM pg_stat_database WHERE datname = %s", [name]).fetchone()
-    return bool(row and row[0])
-
-
 def sizes(connection: psycopg.Connection, names: Collection[str]) -> dict[str, int]:
     """Return the bytes that each of these databases takes on disk; one that is gone is not in it. Read-only."""
     rows = connection.execute(
@@ -38,16 +32,31 @@ def sizes(connection: psycopg.Connection, names: Collection[str]) -> dict[str, i
     return dict(rows.fetchall())
 
 
-def create(connection: psycopg.Connection, name: str, *, owner: str | None = None, template: str = "template0") -> None:
+def create(
+    connection: psycopg.Connection,
+    name: str,
+    *,
+    owner: str | None = None,
+    template: str = "template0",
+    locked: bool = False,
+) -> None:
     """Create a database as a copy of `template`; without an owner it belongs to the login.
 
-    The server's default strategy (WAL_LOG) copies a template of this size faster than FILE_COPY, and without the
-    two checkpoints that stall everybody else.
+    A `locked` one takes no connection, not even a superuser's, until `unlock`: time to close it to others before
+    they can reach what came along. The server's default strategy (WAL_LOG) copies a template of this size faster
+    than FILE_COPY, and without the two checkpoints that stall everybody else.
     """
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     if owner is not None:
         statement += sql.SQL(" OWNER {}").format(sql.Identifier(owner))
+    if locked:
+        statement += sql.SQL(" ALLOW_CONNECTIONS false")
     connection.execute(statement)
+
+
+def unlock(connection: psycopg.Connection, name: str) -> None:
+    """Let a database that was created locked take connections of those that may."""
+    connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
 
 
 def close_to_public(connection: psycopg.Connection, name: str, *, admit: Collection[str] = ()) -> None:

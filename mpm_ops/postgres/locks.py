@@ -54,9 +54,10 @@ def lock(connection: psycopg.Connection, key: str) -> Iterator[None]:
 
 
 def _unlock(connection: psycopg.Connection, key: str) -> None:
-    # A broken connection has lost its locks already; the error that broke it is the one to report.
+    # A broken connection has lost its locks already, and one in a failed transaction loses them when it is closed;
+    # the error that broke it, or the Ctrl-C, is the one to report.
     try:
         unlock = sql.SQL("RESET ROLE; RESET lock_timeout; SELECT pg_advisory_unlock({}, hashtext({}))")
         connection.execute(unlock.format(CLASS, key))
-    except psycopg.OperationalError:
+    except psycopg.Error:
         connection.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from psycopg import conninfo, errors, sql
+from psycopg import conninfo, errors, pq, sql
 
 from mpm_ops.errors import NotReadOnly, QueryError, ServerUnavailable, Transient, UsageError
 from mpm_ops.postgres import scram
@@ -61,6 +61,15 @@ class Server:
     def dsn(self, database: str, **overrides: Any) -> str:
         """Return the connection string for `database`; it may hold the password: keep it out of sight."""
         return conninfo.make_conninfo(**{**self._params, "dbname": database, **overrides})
+
+    def environment(self, database: str) -> dict[str, str]:
+        """Return the variables by which libpq's programs reach `database`; the password is in none of their arguments.
+
+        They may hold it themselves: keep them out of sight.
+        """
+        names = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
+        given = {**self._params, "dbname": database}
+        return {envvar.decode(): str(value) for key, value in given.items() if (envvar := names.get(key))}
 
     def with_login(self, user: str, password: str, *, verifier: str = "") -> Server:
         """Return the same server seen through another login; its `verifier`, where known, spares deriving keys."""

@@ -25,6 +25,15 @@ def count(connection: psycopg.Connection, application: str) -> int:
     return int(row[0]) if row else 0
 
 
+def connected(connection: psycopg.Connection, database: str) -> int:
+    """Return how many sessions of anybody are in a database. Read-only."""
+    # Not by backend_type: a login that is no superuser sees no other's. Autovacuum goes by no name, and gives way.
+    row = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND usename IS NOT NULL", [database]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def blockers(connection: psycopg.Connection, application: str) -> dict[str, str]:
     """Return, by database, who holds the lock that a session of `application` waits for there. Read-only."""
     rows = connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,9 +40,10 @@ class Manner:
     application: str = "mpm_ops/migrate"
     #: More statements for a step's own transaction, such as grants on the tables that it creates.
     also: Callable[[Step], Sequence[str]] = lambda _: ()
-    #: Statements to run just before each commit, and who gets their rows: what a rehearsal wants to see.
+    #: Statements to run just before each commit: what a rehearsal wants to see.
     probe: Sequence[str] = ()
-    on_step: Callable[[Step, Sequence[Row]], None] = lambda _, __: None
+    #: Where there is a probe, called after each commit with the steps that were committed, the rows and the seconds.
+    on_commit: Callable[[Transaction, Sequence[Row], float], None] = lambda _, __, ___: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +129,11 @@ class _Application:
         self.reached = state
         try:
             for message in self._messages(steps):
-                self._run(message, last=message[-1][-1] is steps[-1])
+                began = time.monotonic()
+                rows = self._run(message, last=message[-1][-1] is steps[-1])
                 self.reached = message[-1][-1].after
+                if self.manner.probe:  # each transaction is then a message by itself
+                    self.manner.on_commit(message[0], rows, time.monotonic() - began)
         except MpmOpsError as exc:
             self._recover(state)
             exc.found, exc.reached = state, self.reached
@@ -153,34 +158,34 @@ class _Application:
             joinable = not alone
         return messages
 
-    def _run(self, message: Sequence[Transaction], *, last: bool) -> None:
+    def _run(self, message: Sequence[Transaction], *, last: bool) -> list[Row]:
         (step, *_), *_ = message
         if step.live:
             self._run_live(step)
-            return
+            return []
+        rows: list[Row] = []
         for part in step.parts[:-1]:  # more than one only where a step is a message by itself
             if part.transactional:
-                run_script(self.connection, [*self._begin(last=False), *part.statements, "COMMIT"])
+                script = [*self._begin(last=False), *part.statements, *self.manner.probe, "COMMIT"]
+                rows += run_script(self.connection, script)
             else:
                 self._outside(part)
-        self._send(message, last=last)
+        return rows + self._send(message, last=last)
 
-    def _send(self, message: Sequence[Transaction], *, last: bool) -> None:
+    def _send(self, message: Sequence[Transaction], *, last: bool) -> list[Row]:
         script: list[str] = []
         ends = []
         for transaction in message:
             script += self._statements(transaction, last=last and transaction is message[-1])
             ends.append(len(script))
         try:
-            rows = run_script(self.connection, script)
+            return run_script(self.connection, script)
         except QueryError as exc:
             if exc.passed is not None:
                 done = sum(end <= exc.passed for end in ends)
                 self.reached = message[done - 1][-1].after if done else self.reached
                 exc.revision = _owner_of(exc.statement, message[done])
             raise
-        for transaction in message:
-            self.manner.on_step(transaction[-1], rows)
 
     def _statements(self, transaction: Transaction, *, last: bool) -> list[str]:
         changes = [text for step in transaction for text in step.parts[-1].statements]
@@ -234,7 +239,6 @@ class _Application:
         )
         if created := self.manner.also(step):
             run_script(self.connection, [*self._begin(last=True), *created, "COMMIT"])
-        self.manner.on_step(step, ())
 
     def _recover(self, state: tuple[str, ...]) -> None:
         """Roll the failed transaction back, and see that the steps before it are on disk."""
