@@ -30,10 +30,11 @@ def clone(installation: Installation, connection: psycopg.Connection, company: C
     there = _staying(connection, company.database)
     if not there and _copied_as_template(installation, connection, company, name):
         return "template"
-    if (tools := dump.tools(connection.info.server_version)) is None:
+    major = connection.info.server_version // 10_000
+    if (tools := dump.tools(major)) is None:
         raise ServerError(
             f"{there} sessions are connected to its database" if there else "its database takes long to copy",
-            hint="With pg_dump of the server's version on the PATH it is copied all the same.",
+            hint=f"With pg_dump and pg_restore {major} on the PATH it is copied all the same.",
         )
     server, owner = installation.server_of(company), installation.settings.owner_role
     databases.create(connection, name, owner=owner)

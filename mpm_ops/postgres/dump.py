@@ -27,18 +27,19 @@ class Tools:
 
     pg_dump: Path
     pg_restore: Path
-    #: 18 of 18.6.
-    major: int
 
 
-def tools(server_version: int) -> Tools | None:
-    """Return the programs to use with a server of this version (180006 is 18.6); None when there are none.
+def tools(major: int) -> Tools | None:
+    """Return the programs for a server of this major version; None when they are not installed.
 
-    They are looked for on the PATH and in the wheel of the embedded server. A pg_dump does not read a newer server;
-    an older server may not know what a newer pg_restore says: the nearest version serves best.
+    Of the very same: a pg_dump does not read a newer server, and a newer pg_restore sets what an older server does
+    not know (transaction_timeout, since 17).
     """
-    found = [one for folder in _folders() if (one := _tools_in(folder)) and one.major >= server_version // 10_000]
-    return min(found, key=lambda one: one.major, default=None)
+    for folder in _folders(major):
+        found = Tools(pg_dump=folder / "pg_dump", pg_restore=folder / "pg_restore")
+        if _major(found.pg_dump) == _major(found.pg_restore) == major:
+            return found
+    return None
 
 
 def copy(tools: Tools, server: Server, source: str, target: str, *, role: str) -> None:
@@ -82,22 +83,21 @@ def _running(
             process.kill()
 
 
-def _folders() -> list[Path]:
-    folders = []
+def _folders(major: int) -> list[Path]:
+    """Where the programs may be: on the PATH, where Debian and Red Hat put each version, beside the embedded server."""
+    folders = [Path("/usr/lib/postgresql", str(major), "bin"), Path(f"/usr/pgsql-{major}/bin")]
     if (path := shutil.which("pg_dump")) is not None:
-        folders.append(Path(path).parent)
+        folders.insert(0, Path(path).parent)
     with suppress(EmbeddedServerError):  # the extra is not installed
         folders.append(binaries.installed() / binaries.BIN)
     return folders
 
 
-def _tools_in(folder: Path) -> Tools | None:
-    pg_dump, pg_restore = folder / "pg_dump", folder / "pg_restore"
-    if not os.access(pg_restore, os.X_OK):
-        return None
+def _major(program: Path) -> int | None:
+    """Return 18 for a program of PostgreSQL 18.6; None when it cannot be run."""
     try:
-        done = subprocess.run([pg_dump, "--version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
         return None
     version = re.search(r"\) (\d+)", done.stdout)
-    return Tools(pg_dump=pg_dump, pg_restore=pg_restore, major=int(version[1])) if version else None
+    return int(version[1]) if version else None
