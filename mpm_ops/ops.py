@@ -14,6 +14,7 @@ from mpm_ops.analysis.guard import Limits, Params
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import registry
+from mpm_ops.companies import audit as auditing
 from mpm_ops.companies import (
     drift,
     fresh,
@@ -30,6 +31,7 @@ from mpm_ops.companies import reconcile as reconciling
 from mpm_ops.companies import register as registering
 from mpm_ops.companies import rehearse as rehearsing
 from mpm_ops.companies.account import Hooks
+from mpm_ops.companies.findings import AuditFinding, Repaired
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
@@ -230,6 +232,14 @@ class Ops:
     def status(self, *, verify: bool = False) -> FleetStatus:
         """Tell the state of the fleet: who is at which revision, behind, busy, failed last, out of reach. Read-only."""
         return status.status(self._installation, verify=verify)
+
+    def audit(self) -> list[AuditFinding]:
+        """Compare the servers with the central database and the rules of the house. Read-only."""
+        return auditing.audit(self._installation)
+
+    def repair(self, findings: Sequence[AuditFinding]) -> list[Repaired]:
+        """Put right those of an audit's findings by which nothing of anybody's is lost."""
+        return auditing.repair(self._installation, findings)
 
     # Runs
 

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: The commands that put right what takes more than a statement.
+RECONCILE = "mpm-ops reconcile"
+REPAIR = "mpm-ops audit --repair"
+
 
 class AuditKind(StrEnum):
     """What an audit can find."""
@@ -50,3 +54,12 @@ class AuditFinding:
     def repair(self) -> str:
         """The command or the statements, as text to paste."""
         return self.command or "\n".join(self.sql)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repaired:
+    """What came of putting one finding right."""
+
+    finding: AuditFinding
+    #: Why it could not be done; empty when it was.
+    error: str = ""

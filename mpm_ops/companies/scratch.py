@@ -31,12 +31,7 @@ def scratch_name(installation: Installation, connection: psycopg.Connection) -> 
 
 def abandoned_scratch(installation: Installation, connection: psycopg.Connection) -> list[str]:
     """List the scratch databases whose process is gone. Read-only."""
-    found = []
-    for name in databases.names(connection, _prefix(installation)):
-        with locks.try_lock(connection, name) as got:
-            if got:
-                found.append(name)
-    return found
+    return [name for name in databases.names(connection, _prefix(installation)) if locks.free(connection, name)]
 
 
 def sweep_scratch(installation: Installation, connection: psycopg.Connection) -> None:

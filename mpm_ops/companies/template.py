@@ -21,7 +21,7 @@ def ensure_template(installation: Installation, connection: psycopg.Connection, 
     if databases.exists(connection, name):
         return name
     # A half-built one keeps this name and is built anew; only a finished one is renamed.
-    building = f"{_prefix(installation)}building"
+    building = _building(installation)
     with locks.lock(connection, building):
         if databases.exists(connection, name):
             return name
@@ -53,9 +53,23 @@ def sweep_templates(installation: Installation, connection: psycopg.Connection, 
     return swept
 
 
+def stale_templates(installation: Installation, connection: psycopg.Connection) -> list[str]:
+    """List the finished templates of other states than the newest. Read-only."""
+    current = f"{_prefix(installation)}{installation.tenant_tree.upgrade_plan(()).hash}"
+    others = (current, _building(installation))
+    return [name for name in databases.names(connection, _prefix(installation)) if name not in others]
+
+
+def half_built(installation: Installation, connection: psycopg.Connection) -> list[str]:
+    """Return the template that a killed process was building, if there is one. Read-only."""
+    building = _building(installation)
+    there = databases.exists(connection, building) and locks.free(connection, building)
+    return [building] if there else []
+
+
 def drop_half_built(installation: Installation, connection: psycopg.Connection) -> None:
     """Drop the template that a killed process was building; one that is being built is left alone."""
-    building = f"{_prefix(installation)}building"
+    building = _building(installation)
     with locks.try_lock(connection, building) as got:
         if got:
             databases.drop(connection, building)
@@ -64,6 +78,10 @@ def drop_half_built(installation: Installation, connection: psycopg.Connection) 
 def template_heads(installation: Installation) -> tuple[str, ...]:
     """Return the heads that a database copied from the template has."""
     return installation.tenant_tree.upgrade_plan(()).after
+
+
+def _building(installation: Installation) -> str:
+    return f"{_prefix(installation)}building"
 
 
 def _prefix(installation: Installation) -> str:

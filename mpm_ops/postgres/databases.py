@@ -6,6 +6,7 @@ Every function takes an autocommit connection to a *maintenance* database, never
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
@@ -79,6 +80,37 @@ def drop(connection: psycopg.Connection, name: str) -> None:
 def rename(connection: psycopg.Connection, name: str, new: str) -> None:
     """Rename a database that nobody is connected to."""
     connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (name, new))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Whose a database is, and who may connect to it."""
+
+    owner: str
+    #: Whether everybody may do something there: connect, make temporary tables.
+    public: bool
+    #: The roles that CONNECT is granted to, the owner among them.
+    admitted: frozenset[str]
+
+
+def access(connection: psycopg.Connection, prefix: str) -> dict[str, Access]:
+    """Return whose every database is whose name begins with `prefix`, and who may connect to it. Read-only."""
+    rows = connection.execute(
+        """
+        SELECT d.datname, pg_get_userbyid(d.datdba), bool_or(a.grantee = 0),
+               array_remove(array_agg(r.rolname::text) FILTER (WHERE a.privilege_type = 'CONNECT'), NULL)
+        FROM pg_database d
+        -- Without an ACL the server's defaults hold, and those let everybody in.
+        CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+        LEFT JOIN pg_roles r ON r.oid = a.grantee
+        WHERE starts_with(d.datname, %s) GROUP BY d.oid, d.datname, d.datdba ORDER BY d.datname
+        """,
+        [prefix],
+    )
+    return {
+        name: Access(owner=owner, public=public, admitted=frozenset(admitted or ()))
+        for name, owner, public, admitted in rows
+    }
 
 
 def seal_template(connection: psycopg.Connection, name: str) -> None:

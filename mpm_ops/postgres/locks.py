@@ -24,6 +24,12 @@ def try_lock(connection: psycopg.Connection, key: str) -> Iterator[bool]:
             _unlock(connection, key)
 
 
+def free(connection: psycopg.Connection, key: str) -> bool:
+    """Whether nobody holds the lock `key` in the connection's database. Read-only."""
+    with try_lock(connection, key) as got:
+        return got
+
+
 def holders(connection: psycopg.Connection, key: str) -> set[str]:
     """Return the databases of the server in which somebody holds the lock `key`. One query. Read-only."""
     rows = connection.execute(

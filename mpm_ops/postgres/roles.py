@@ -23,6 +23,24 @@ def names(connection: psycopg.Connection, prefix: str) -> list[str]:
     return [name for (name,) in rows]
 
 
+def used_in(connection: psycopg.Connection, prefix: str) -> dict[str, list[str]]:
+    """Return, for each role whose name begins with `prefix`, the databases in which it has grants or owns something.
+
+    Read-only.
+    """
+    rows = connection.execute(
+        """
+        SELECT r.rolname, array_remove(array_agg(DISTINCT d.datname::text ORDER BY d.datname::text), NULL)
+        FROM pg_roles r
+        LEFT JOIN pg_shdepend s ON s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
+        LEFT JOIN pg_database d ON d.oid = s.dbid
+        WHERE starts_with(r.rolname, %s) GROUP BY r.rolname ORDER BY r.rolname
+        """,
+        [prefix],
+    )
+    return dict(rows.fetchall())
+
+
 def app_group(database: str) -> str:
     """Name the group that reads and writes a company's database."""
     return f"{database}_app"

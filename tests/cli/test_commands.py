@@ -30,6 +30,7 @@ def commands() -> list[str]:
 
 def test_the_commands_of_mpm_are_there() -> None:
     assert set(commands()) == {
+        "audit",
         "companies",
         "company",
         "demo",
@@ -125,6 +126,7 @@ def test_a_cut_answer_is_told(run: Run, register: Register) -> None:
         (("migrate-tenant", "nobody"), 2, "there is no company"),
         (("migrate-tenant-reset",), 2, "--force"),
         (("migrate-tenant-fresh", "1"), 2, "lose every row and hand-made table of 1 companies: Acme Power"),
+        (("migrate-tenant", "--rehearse", "1", "--resume", "1"), 2, "--rehearse and --resume do not go together"),
         (("server", "start"), 2, "Unset it"),
         (("nonsense",), 2, "No such command"),
         (("query", "1"), 2, "Missing argument"),
@@ -168,6 +170,29 @@ def test_a_failed_company_is_exit_code_1_with_its_name_and_statement(run: Run, r
     assert "Acme Power" in done.err
     assert "division by zero" in done.err
     assert "22012" in done.out
+
+
+def test_a_rehearsal_shows_a_table_per_clone_and_what_it_means_for_all(run: Run, register: Register) -> None:
+    for name in ("Acme [Power]", "Beta", "Gamma"):
+        register(name)
+    assert run("migrate-tenant", "--rehearse", "2").out == "rehearsal: nothing to migrate\n"
+    path = Path(run("make-migration-tenant", "add_phase", "--own").out.strip())
+    path.write_text(path.read_text().replace("pass", 'op.add_column("meters", sa.Column("phase", sa.Text()))', 1))
+    shown = run("migrate-tenant", "--rehearse", "2")
+    assert shown.code == 0, shown.err
+    assert "Acme [Power] (1): no. " in shown.out
+    assert shown.out.count("meters: ACCESS EXCLUSIVE") == 2
+    assert shown.out.count("meters: ACCESS EXCLUSIVE (longest)") == 1
+    assert "rehearsal: 2 of 2 clones migrated; at their pace the run over 3 companies is" in shown.out
+    found = run("migrate-tenant", "--rehearse", "1", "--json")
+    assert (found.code, found.json["ok"], found.json["companies"]) == (0, True, 3)
+    assert found.json["clones"][0]["steps"][0]["locks"][0]["mode"] == "ACCESS EXCLUSIVE"
+    path.write_text(path.read_text().replace("op.add_column", 'op.execute("SELECT 1 / 0"); op.add_column', 1))
+    failed = run("migrate-tenant", "--rehearse", "1")
+    assert failed.code == 1
+    assert "failed in revision" in failed.out
+    assert "SELECT 1 / 0" in failed.out
+    assert run("runs", "--json").json == []
 
 
 def test_autogenerate_finds_nothing_to_do(run: Run) -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from pydantic import SecretStr
 
 from mpm_ops import Company, Hooks, Ops, Outcome, Policy, Settings, Status
 from mpm_ops.companies.rehearsal import Rehearsal, TableLock
-from mpm_ops.companies.rehearse import riskiest
+from mpm_ops.companies.rehearse import _locks, riskiest
 from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.postgres import databases, dump, roles
 from mpm_ops.postgres.server import Server
@@ -24,6 +25,7 @@ from tests.conftest import PREFIX
 from tests.integration.test_deployer import deployer
 from tests.integration.test_fleet import ADD_X, LIVE, PREFLIGHT, column, held, revise, wait_until
 from tests.integration.test_migrations import Register, core_head, truth
+from tests.integration.test_register import GIVEN
 from tests.integration.test_servers import second, west
 
 __all__ = ["deployer", "second", "west"]  # fixtures
@@ -299,12 +301,7 @@ def test_clones_are_dropped_after_a_signal_and_swept_after_a_kill(
 
 
 def test_a_deployer_without_superuser_rehearses_both_ways(deployer: Ops, server: Server) -> None:
-    company = deployer.register(
-        name="Acme Power",
-        email="info@acme.example.com",
-        admin_email="ada@acme.example.com",
-        admin_password="correct horse",
-    )
+    company = deployer.register(**GIVEN)
     revise(deployer, "o1", None, *ADD_X)
     (clone,) = deployer.rehearse(count=1).clones
     assert (clone.ok, clone.copied_by) == (True, "template"), clone
@@ -316,8 +313,6 @@ def test_a_deployer_without_superuser_rehearses_both_ways(deployer: Ops, server:
 def test_each_company_is_cloned_on_its_own_server(
     settings: Settings, second: tuple[object, str], west: Server, server: Server
 ) -> None:
-    from pydantic import SecretStr
-
     with Ops(settings.model_copy(update={"servers": {"west": SecretStr(second[1])}})) as ops:
         fleet = [
             ops.register(
@@ -342,8 +337,6 @@ def test_each_company_is_cloned_on_its_own_server(
 
 
 def test_locks_are_compared_by_strength() -> None:
-    from mpm_ops.companies.rehearse import _locks
-
     rows = [("mpm_ops_lock", "7", mode, "0.5") for mode in ("ShareLock", "ShareRowExclusiveLock", "RowExclusiveLock")]
     assert _locks([*rows, ("mpm_ops_lock", "8", "AccessExclusiveLock", "1"), ("x",)], {"7": "people"}) == [
         TableLock(table="people", mode="SHARE ROW EXCLUSIVE", seconds=0.5)

@@ -1,0 +1,92 @@
+"""Audit: the central rows beside what the servers have, and the rules of the house beside both; and its repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mpm_ops.companies.checks import Checks
+from mpm_ops.companies.findings import RECONCILE, REPAIR, AuditFinding, AuditKind, Repaired
+from mpm_ops.companies.grants import grant
+from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.inventory import Look, Rows
+from mpm_ops.companies.reconcile import reconcile
+from mpm_ops.errors import MpmOpsError, ServerError
+from mpm_ops.postgres import databases, roles
+from mpm_ops.records import MAIN
+
+
+def audit(installation: Installation) -> list[AuditFinding]:
+    """Look for what is not as it should be, on every server of the settings. Read-only.
+
+    What another process is about to make or to drop is no finding: it holds a lock meanwhile.
+    """
+    # Twice, before the servers are looked at and after: what is registered or undone meanwhile is in one of them.
+    before = Rows.read(installation)
+    found: list[AuditFinding] = []
+    looks: dict[str, Look] = {}
+    for server in (MAIN, *installation.settings.servers):
+        try:
+            with installation.maintenance(server) as connection:
+                looks[server] = Look.at(installation, connection, server)
+        except ServerError as exc:
+            if server == MAIN:
+                raise  # nothing is known without the central database
+            found.append(AuditFinding(kind=AuditKind.UNREACHABLE, server=server, subject="", what=str(exc)))
+    checks = Checks(installation.settings, before, Rows.read(installation), looks)
+    found += checks.of_the_centre()
+    for look in looks.values():
+        found += checks.of_companies(look)
+        found += checks.of_leftovers(look)
+    return found
+
+
+def repair(installation: Installation, findings: Sequence[AuditFinding]) -> list[Repaired]:
+    """Put right those findings by which nothing of anybody's is lost; one that cannot be does not stop the others."""
+    results = []
+    reconciled: str | None = None
+    for finding in findings:
+        if not finding.safe:
+            continue
+        if finding.command == RECONCILE:
+            # Once for all of them.
+            reconciled = _reconciled(installation) if reconciled is None else reconciled
+            results.append(Repaired(finding=finding, error=reconciled))
+        else:
+            results.append(Repaired(finding=finding, error=_repaired(installation, finding)))
+    return results
+
+
+def _reconciled(installation: Installation) -> str:
+    try:
+        reconcile(installation)
+    except MpmOpsError as exc:
+        return str(exc)
+    return ""
+
+
+def _repaired(installation: Installation, finding: AuditFinding) -> str:
+    """Put one thing right; return why that could not be done, if so."""
+    try:
+        with installation.maintenance(finding.server) as connection:
+            for statement in finding.sql:
+                connection.execute(statement.encode())
+        if finding.command == REPAIR:
+            _make_groups(installation, finding)
+    except MpmOpsError as exc:
+        return str(exc)
+    return ""
+
+
+def _make_groups(installation: Installation, finding: AuditFinding) -> None:
+    """Make a company's groups and grant them what a new company's have."""
+    owner, database = installation.settings.owner_role, finding.subject
+    groups = (roles.app_group(database), roles.read_group(database))
+    with installation.maintenance(finding.server) as connection:
+        for group in groups:
+            roles.ensure_group(connection, group)
+        databases.close_to_public(connection, database, admit=groups)
+    with (
+        installation.server_named(finding.server).connect(database, role=owner) as tenant,
+        tenant.transaction(),
+    ):
+        grant(tenant, owner=owner)
