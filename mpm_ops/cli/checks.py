@@ -47,6 +47,7 @@ def _print(found: list[AuditFinding], *, as_json: bool) -> None:
     rows = [{**dataclasses.asdict(one), "repair": one.repair, "": "safe" if one.safe else ""} for one in found]
     if rows:
         print_table(rows, ["server", "kind", "subject", "company", "what", "repair", ""])
-        talk.print(f"{len(found)} findings. SQL is for psql on that server; what is safe is done by: {REPAIR}")
+        told = f"{len(found)} found. SQL is for psql on that server; what is safe is done by: {REPAIR}"
+        talk.print(told, soft_wrap=True)
     else:
         talk.print("Nothing found.")

@@ -15,7 +15,7 @@ from mpm_ops.records import Company
 #: How long those who are connected may take to leave, in seconds.
 _MOMENT = 1.0
 #: How long the server may copy a database as a template, in milliseconds: who connects to it meanwhile has to wait.
-_PATIENCE = 3_000
+_PATIENCE = 5_000
 
 
 def clone(installation: Installation, connection: psycopg.Connection, company: Company, name: str) -> str:
