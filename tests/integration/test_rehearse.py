@@ -253,6 +253,24 @@ def test_only_the_owner_gets_into_a_clone(
     assert "is in" not in tried
 
 
+def test_a_copied_template_lets_nobody_in_before_it_is_closed(
+    ops: Ops, register: Register, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register()
+    revise(ops, "o1", None, *ADD_X)
+    close_to_public, tried = databases.close_to_public, []
+
+    def look_first(connection: psycopg.Connection, name: str) -> None:
+        with pytest.raises(MpmOpsError, match="not currently accepting connections"), server.connect(name):
+            pass
+        tried.append(name)
+        close_to_public(connection, name)
+
+    monkeypatch.setattr(databases, "close_to_public", look_first)
+    assert ops.rehearse(count=1).clones[0].copied_by == "template"
+    assert len(tried) == 1
+
+
 CHILD = """
 import sys
 from mpm_ops import Ops, Settings
