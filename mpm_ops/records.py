@@ -330,6 +330,21 @@ class FleetStatus:
     busy: Sequence[str]
     #: Companies whose last outcome is a failure.
     failed_last: Sequence[str]
+    #: Companies whose last check found drift, and when the oldest of the last checks was; None when one was never made.
+    drifted: Sequence[str]
+    drift_checked_at: dt.datetime | None
+    #: Runs that are under way.
+    running: Sequence[Run]
+
+    @property
+    def astray(self) -> list[CompanyState]:
+        """The companies that are not at the newest revision, or cannot be reached."""
+        return [one for one in self.states if one.state != "current"]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nobody needs attention."""
+        return not (self.astray or self.failed_last or self.drifted)
 
 
 @dataclass(frozen=True, kw_only=True)

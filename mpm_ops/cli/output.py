@@ -37,6 +37,11 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
+def as_line(value: object) -> str:
+    """Return records as JSON on one line."""
+    return json.dumps(value, default=_plain, ensure_ascii=False)
+
+
 def _plain(value: Any) -> Any:
     is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
     return dataclasses.asdict(value) if is_record else str(value)

@@ -1,8 +1,7 @@
-"""Commands about fleet runs: list, show, pause, go on, undo; what happened to one company; status and drift."""
+"""Commands about fleet runs: list, show, pause, go on, undo; what happened to one company."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated
 
 import typer
@@ -22,8 +21,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("resume")(resume)
     app.command("rollback")(rollback)
     app.command("history")(history)
-    app.command("status")(status)
-    app.command("drift")(drift)
 
 
 def runs(limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20, as_json: AsJson = False) -> None:
@@ -123,64 +120,3 @@ def history(company: CompanyTerm, as_json: AsJson = False) -> None:
         for one in found
     ]
     print_table(rows, ["when", "what", "revision", "sql", "who", "run"])
-
-
-def status(
-    verify: Annotated[bool, typer.Option("--verify", help="Read every alembic_version; trust no stamp.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Tell how many companies are at which revision, and who needs attention. Exit code 1 when somebody does.
-
-    Example: mpm-ops status
-    """
-    with mpm_ops.connect() as ops:
-        found = ops.status(verify=verify)
-    astray = [one for one in found.states if one.state != "current"]
-    if as_json:
-        spread = [{"heads": heads, "companies": number} for heads, number in found.revisions.items()]
-        print_json({**dataclasses.asdict(found), "revisions": spread})
-    else:
-        rows = [
-            {
-                "at": ", ".join(heads) or "base",
-                "companies": number,
-                "share": "█" * max(1, round(30 * number / len(found.states))),
-                "": "newest" if heads == found.newest else "",
-            }
-            for heads, number in found.revisions.items()
-        ]
-        print_table(rows, ["at", "companies", "share", ""])
-        told = {"busy": found.busy, "failed last": found.failed_last}
-        for state in sorted({one.state for one in astray}):
-            told[state] = [one.company for one in astray if one.state == state]
-        for what, who in told.items():
-            if who:
-                more = f" and {len(who) - 10} more" if len(who) > 10 else ""
-                data.print(f"{what}: {len(who)} ({', '.join(who[:10])}{more})", soft_wrap=True, markup=False)
-    raise typer.Exit(1 if astray or found.failed_last else 0)
-
-
-def drift(
-    company: Annotated[list[str] | None, typer.Argument(metavar="[COMPANY]...", help="Without any: all.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Compare those again that have not changed since.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Compare databases with what their own revisions make. Exit code 1 when something differs.
-
-    Example: mpm-ops drift
-    """
-    with mpm_ops.connect() as ops:
-        found = ops.drift(list(company) if company else None, full=full)
-    rows = [
-        {"company": one.company, **dataclasses.asdict(difference)} for one in found for difference in one.differences
-    ]
-    rows += [{"company": one.company, "change": "not compared", "found": one.error} for one in found if one.error]
-    if as_json:
-        print_json(found)
-    elif rows:
-        columns = ["company", "change", "kind", "name", "expected", "found"]
-        print_table([{name: row.get(name, "") for name in columns} for row in rows], columns)
-    clean = sum(one.clean for one in found)
-    if not as_json:
-        data.print(f"{clean} of {len(found)} companies are as their revision says.")
-    raise typer.Exit(0 if clean == len(found) else 1)

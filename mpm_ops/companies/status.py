@@ -1,30 +1,43 @@
-"""The state of the fleet in one look: who is where, behind, busy, failed last, out of reach."""
+"""The state of the fleet in one look: who is where, behind, busy, drifted, out of reach; what is running."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from contextlib import suppress
 
-from mpm_ops.central import ledger
-from mpm_ops.companies import selection, states
+from mpm_ops.central import drift as memory
+from mpm_ops.central import history, ledger
+from mpm_ops.companies import drift, selection, states
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import ServerError
-from mpm_ops.postgres import locks
+from mpm_ops.postgres import databases, locks
 from mpm_ops.records import FleetStatus
 from mpm_ops.schema.apply import LOCK
 
 
 def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
-    """Tell the state of the fleet. Without `verify` no company's database is opened. Read-only."""
+    """Tell the state of the fleet.
+
+    Without `verify` no company's database is opened: the stamps tell, and the last check for drift. With it every
+    `alembic_version` is read, and drift is checked anew.
+    """
     companies = selection.chosen(installation, None)
+    if verify:
+        drift.drift(installation, companies, workers=installation.settings.workers)
     found = states.states(installation, companies, verify=verify)
     held: set[str] = set()
+    shut: set[str] = set()
     for server in by_server(companies):
         # One that does not answer is told already: its companies are unreachable.
         with suppress(ServerError), installation.maintenance(server) as connection:
             held |= locks.holders(connection, LOCK)
+            shut |= databases.shut(connection, f"{installation.settings.prefix}company_")
+    found = [dataclasses.replace(one, state="unreachable") if one.database in shut else one for one in found]
     with installation.central() as connection:
         failed = ledger.failed_last(connection)
+        checks = memory.checks(connection, [company.id for company in companies])
+        running = [run for run in history.runs(connection, limit=20) if run.state in ("running", "paused")]
     newest = installation.tenant_tree.heads()
     return FleetStatus(
         newest=newest,
@@ -32,4 +45,7 @@ def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
         states=found,
         busy=[company.name for company in companies if company.database in held],
         failed_last=[company.name for company in companies if company.id in failed],
+        drifted=[one.name for one in companies if one.id in checks and checks[one.id].differences],
+        drift_checked_at=min(check.checked_at for check in checks.values()) if len(checks) == len(found) > 0 else None,
+        running=running,
     )

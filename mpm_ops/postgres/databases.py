@@ -131,6 +131,15 @@ def end_sessions(connection: psycopg.Connection, name: str) -> None:
     )
 
 
+def shut(connection: psycopg.Connection, prefix: str) -> set[str]:
+    """Return the databases whose names begin with `prefix` and that let nobody in. Read-only."""
+    rows = connection.execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND NOT (datallowconn AND datconnlimit <> 0)",
+        [prefix],
+    )
+    return {name for (name,) in rows}
+
+
 def stamp(name: str, heads: Collection[str]) -> sql.Composed:
     """Return the statement that stamps a database with its heads; run it inside the migration's own transaction."""
     text = _STAMP + ",".join(sorted(heads))

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg import sql
 
-from mpm_ops import Company, Ops, Settings
+from mpm_ops import Company, Hooks, Ops, Settings
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema import drift as catalogs
@@ -122,6 +123,47 @@ def test_the_state_of_the_fleet_in_one_look(
     assert found.revisions == {(core_head(),): 2, ("o1",): 1}
     assert [state.state for state in found.states] == ["current", "behind", "behind", "no database"]
     assert (found.busy, found.failed_last) == (["Company 2"], ["Company 1"])
+    assert (found.drifted, found.drift_checked_at, found.ok) == ([], None, False)
+
+
+def test_the_state_of_the_fleet_remembers_who_drifted(
+    ops: Ops, register: Register, server: Server, maintenance: psycopg.Connection
+) -> None:
+    companies = [register(f"Company {n}") for n in range(3)]
+    with server.connect(companies[1].database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN x text")
+    assert ops.status().drifted == []
+    assert ops.status(verify=True).drifted == ["Company 1"]
+    with server.connect(companies[1].database) as tenant:
+        tenant.execute("ALTER TABLE people DROP COLUMN x")
+    before = ops.status()
+    assert (before.drifted, before.ok) == (["Company 1"], False)
+    assert before.drift_checked_at is not None
+    ops.drift()
+    after = ops.status()
+    assert (after.drifted, after.ok) == ([], True)
+    assert after.drift_checked_at is not None
+    assert after.drift_checked_at > before.drift_checked_at
+    # Who lets nobody in is told without knocking.
+    shut = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(companies[2].database))
+    maintenance.execute(shut)
+    assert [one.state for one in ops.status().states] == ["current", "current", "unreachable"]
+
+
+def test_the_state_of_the_fleet_shows_the_run_under_way(ops: Ops, settings: Settings, register: Register) -> None:
+    for n in range(3):
+        register(f"Company {n}")
+    own_revision(settings, "o1", None, "op.add_column('people', sa.Column('x', sa.Text()))")
+    ops.forget_revisions()
+    seen: list[tuple[str, int]] = []
+
+    def look(_: object) -> None:
+        with Ops(settings) as other:
+            seen.extend((run.state, sum(run.counts.values())) for run in other.status().running)
+
+    ops.migrate_tenant(hooks=Hooks(on_start=look))
+    assert seen == [("running", 3)]
+    assert ops.status().running == []
 
 
 def test_a_scratch_database_of_a_killed_process_is_swept(ops: Ops, maintenance: psycopg.Connection) -> None:
