@@ -34,6 +34,8 @@ class Part:
     #: False for what PostgreSQL refuses inside a transaction, such as CREATE INDEX CONCURRENTLY.
     transactional: bool
     statements: tuple[str, ...]
+    #: The line of the revision file that each statement comes from; 0 for what Alembic adds of its own.
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

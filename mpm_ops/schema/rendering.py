@@ -7,6 +7,7 @@ measured to stamp wrong schemas as done (design D2). So whatever runs Alembic ho
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 import threading
 from collections.abc import Iterator
@@ -82,8 +83,9 @@ class Collector:
     def __init__(self, scripts: ScriptDirectory, direction: Direction) -> None:
         self._scripts = scripts
         self._direction = direction
+        self._files = {script.path for script in scripts.walk_revisions()}
         self._transactional = False
-        self._parts: list[tuple[bool, list[str]]] = []
+        self._parts: list[tuple[bool, list[tuple[str, int]]]] = []
         self._steps: list[Step] = []
 
     def write(self, text: str) -> None:
@@ -99,7 +101,7 @@ class Collector:
             text = text.replace("CREATE TABLE alembic_version", "CREATE TABLE IF NOT EXISTS alembic_version", 1)
             if not self._parts or self._parts[-1][0] != self._transactional:
                 self._parts.append((self._transactional, []))
-            self._parts[-1][1].append(text)
+            self._parts[-1][1].append((text, self._line()))
 
     def flush(self) -> None:
         """Nothing is held back."""
@@ -122,9 +124,20 @@ class Collector:
         )
 
     def _taken(self) -> tuple[Part, ...]:
-        parts = tuple(Part(transactional=tx, statements=tuple(texts)) for tx, texts in self._parts if texts)
+        parts = tuple(
+            Part(transactional=tx, statements=tuple(text for text, _ in said), lines=tuple(line for _, line in said))
+            for tx, said in self._parts
+            if said
+        )
         self._parts = []
         return parts
+
+    def _line(self) -> int:
+        """Return the line of the revision file that is being run; 0 when none is, and Alembic speaks for itself."""
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_code.co_filename not in self._files:
+            frame = frame.f_back
+        return frame.f_lineno if frame is not None else 0
 
     def finished(self) -> list[Step]:
         """Return the steps.
