@@ -24,6 +24,7 @@
     │   ├── Busy                    another runner holds the lock of this database
     │   └── StateChanged            the database left the state that its plan was made for
     ├── FleetFailed                 some companies of a run failed; carries the report
+    ├── LinterMissing               exit code 2: squawk is not installed
     ├── ProvisionError              a registration failed and was undone
     └── Refused                     a destructive verb without consent
 
@@ -161,6 +162,12 @@ class StateChanged(MigrationError):
 
 class FleetFailed(MpmOpsError):
     """Some companies of a run failed."""
+
+
+class LinterMissing(MpmOpsError):
+    """Revisions are linted by squawk, which is not installed."""
+
+    exit_code = 2
 
 
 class ProvisionError(MpmOpsError):

@@ -18,6 +18,7 @@ from mpm_ops.companies import audit as auditing
 from mpm_ops.companies import (
     drift,
     fresh,
+    lint,
     migrations,
     missing_databases,
     new_migration,
@@ -49,6 +50,7 @@ from mpm_ops.records import (
     DryRun,
     FleetReport,
     FleetStatus,
+    Linted,
     Plugin,
     Revision,
     Run,
@@ -161,10 +163,20 @@ class Ops:
         return self._go(course, policy, hooks)
 
     def dry_run(self, companies: Companies = None, *, policy: Policy | None = None, verify: bool = False) -> DryRun:
-        """Tell what `migrate_tenant` would do: the SQL of each distinct plan, and who would go through it."""
-        return migrations.dry_run(
-            migrations.upgrade(self._installation, self._chosen(companies, policy), verify=verify)
-        )
+        """Tell what `migrate_tenant` would do: the SQL of each distinct plan, and who would go through it.
+
+        Its notes hold what `lint_migrations` has against that SQL.
+        """
+        course = migrations.upgrade(self._installation, self._chosen(companies, policy), verify=verify)
+        return migrations.dry_run(course, notes=lint.notes(self._installation, course.distinct.values()))
+
+    def lint_migrations(self, revisions: Sequence[str] | None = None, *, every: bool = False) -> Linted:
+        """Tell what in tenant revisions stops users, breaks running code or fails half-way. Read-only.
+
+        Without `revisions` (ids, the first characters of ids, paths of files) it is about those that some company has
+        yet to get; with them, or with `every`, no server is needed. Raises InvalidInput, LinterMissing.
+        """
+        return lint.lint(self._installation, revisions, every=every)
 
     def rehearse(
         self, companies: Companies = None, *, count: int, policy: Policy | None = None, hooks: Hooks | None = None

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 class CompanyStatus(StrEnum):
@@ -293,6 +293,47 @@ class CompanyDrift:
     def clean(self) -> bool:
         """Whether it was compared and nothing differs."""
         return not self.error and not self.differences
+
+
+#: How much a finding of the linter matters: an error fails, stops users or breaks code that runs meanwhile.
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What the linter has against one statement of a revision, or against the revision."""
+
+    revision: str
+    #: The revision's file, and the line in it that makes the statement.
+    path: str
+    line: int
+    #: squawk's name of the rule, or ours.
+    rule: str
+    level: Level
+    message: str
+    #: What to write instead.
+    hint: str = ""
+    #: The SQL as it is rendered; empty when it is about the whole revision.
+    statement: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.level} {self.rule}: {self.message}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linted:
+    """What the linter looked at, and what it found."""
+
+    #: Ids of the revisions, oldest first.
+    revisions: Sequence[str]
+    findings: Sequence[Finding]
+    #: What it could not look at, and why.
+    notes: Sequence[str] = ()
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that matter most."""
+        return [finding for finding in self.findings if finding.level == "error"]
 
 
 @dataclass(frozen=True, kw_only=True)

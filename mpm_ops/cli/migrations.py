@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import mpm_ops
+from mpm_ops.cli.lint import lint_new
 from mpm_ops.cli.options import AsJson, Autogenerate, Force, MigrationName, OneOrAll, Own, Workers
 from mpm_ops.cli.output import consent, data, print_dry_run, print_json, print_report, print_table, progress, talk
 from mpm_ops.cli.policy import (
@@ -63,7 +64,12 @@ def make_migration_tenant(name: MigrationName, autogenerate: Autogenerate = Fals
     Example: mpm-ops make-migration-tenant add_meter_phase
     """
     with mpm_ops.connect() as ops:
-        typer.echo(ops.make_migration_tenant(name, autogenerate=autogenerate, own=own).path)
+        made = ops.make_migration_tenant(name, autogenerate=autogenerate, own=own)
+        typer.echo(made.path)
+        if autogenerate:
+            lint_new(ops, made)
+        else:
+            talk.print(f"Once it is filled in: mpm-ops lint-migrations {made.id}")
 
 
 def migrate(force: Force = False) -> None:

@@ -134,7 +134,7 @@ def refresh(installation: Installation, companies: Sequence[Company]) -> Course:
     return _course(installation, "migrate-tenant-refresh", companies, lambda *_: plan)
 
 
-def dry_run(course: Course) -> DryRun:
+def dry_run(course: Course, *, notes: Sequence[str] = ()) -> DryRun:
     """Tell what a run would do: the SQL of each distinct plan, and who would go through it. Read-only."""
     plans = [
         PlannedSql(
@@ -147,7 +147,7 @@ def dry_run(course: Course) -> DryRun:
         for digest, plan in course.distinct.items()
     ]
     others = {str(one): str(found) for one in course.companies if not isinstance(found := course.found[one.id], Plan)}
-    return DryRun(action=course.action, plans=plans, others=others, notes=course.notes)
+    return DryRun(action=course.action, plans=plans, others=others, notes=[*course.notes, *notes])
 
 
 def go(

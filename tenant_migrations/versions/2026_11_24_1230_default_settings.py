@@ -81,5 +81,6 @@ def downgrade() -> None:
         AND NOT EXISTS (SELECT FROM appliances WHERE appliance_type_id = appliance_types.id)
         """
     )
+    # mpm-ops: ignore downgrade-drops-data: both tables hold one row, which the upgrade brings and a company changes
     op.execute("DELETE FROM map_settings")
     op.execute("DELETE FROM main_settings")

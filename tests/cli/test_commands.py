@@ -36,6 +36,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "demo",
         "drift",
         "history",
+        "lint-migrations",
         "make-migration",
         "make-migration-tenant",
         "migrate",
