@@ -159,7 +159,7 @@ def _live(subject: Subject) -> Iterator[Finding]:
             "live-unchecked",
             "warning",
             "A live revision is a program: what it will run on each company is not known, and not linted",
-            "Read it with these rules in mind, try it with mpm-ops migrate-tenant --rehearse, say so with # mpm-ops: ignore",
+            "Read it by these rules, try it with mpm-ops migrate-tenant --rehearse, say so with # mpm-ops: ignore",
         )
 
 
