@@ -93,6 +93,11 @@ class ServerError(MpmOpsError):
 class ServerUnavailable(ServerError):
     """The PostgreSQL server does not answer."""
 
+    def __init__(self, message: str = "", *, away: bool = False, hint: str = "", company: str = "") -> None:
+        super().__init__(message, hint=hint, company=company)
+        #: Whether it is down or on its way up, which passes; a wrong password does not.
+        self.away = away
+
 
 class UnknownServer(ServerError):
     """The settings have no server of that name."""
@@ -124,7 +129,8 @@ class QueryError(MpmOpsError):
         self.position = position
         #: The statement, when it is known.
         self.statement = statement
-        #: How many statements of its script were through before it; None when it was sent by itself.
+        #: Where in its script it stood, and how many statements of that were through; None when it was sent by itself.
+        self.at: int | None = None
         self.passed: int | None = None
 
 

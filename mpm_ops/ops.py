@@ -263,12 +263,20 @@ class Ops:
         """Return the account of a run as the ledger has it. Raises UnknownRun. Read-only."""
         return runs.report(self._installation, run_id)
 
-    def resume_run(self, run_id: int, *, policy: Policy | None = None, hooks: Hooks | None = None) -> FleetReport:
-        """Finish a migrate-tenant run: all companies that were failed, busy or untouched when it ended or was killed.
+    def resume_run(
+        self,
+        run_id: int,
+        *,
+        companies: Companies = None,
+        policy: Policy | None = None,
+        hooks: Hooks | None = None,
+    ) -> FleetReport:
+        """Finish a migrate-tenant run: the companies that were failed, busy or untouched when it ended or was killed.
 
-        Raises Busy while it is under way.
+        All of them, or those named among them. Raises Busy while it is under way.
         """
-        return runs.resume(self._installation, run_id, policy=self._policy(policy), hooks=hooks or Hooks())
+        chosen = self._chosen(companies, policy)
+        return runs.resume(self._installation, run_id, chosen, policy=self._policy(policy), hooks=hooks or Hooks())
 
     def rollback_run(self, run_id: int, *, policy: Policy | None = None, hooks: Hooks | None = None) -> FleetReport:
         """Undo exactly what one run applied, company by company. Raises UnknownRun."""

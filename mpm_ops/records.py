@@ -169,14 +169,15 @@ class FleetReport:
 
     @property
     def causes(self) -> list[Cause]:
-        """The failures, those that are alike together, the most frequent first."""
+        """The failures, those that are alike together; the most frequent first, then by the first company's id."""
         groups: dict[tuple[str, ...], list[Outcome]] = {}
         for outcome in self.failed:
             if failure := outcome.failure:
                 # Values differ from company to company where the problem does not.
                 message = re.sub(r"\d+|\"[^\"]*\"", "…", failure.message)
                 groups.setdefault((message, failure.sqlstate, failure.revision, failure.statement), []).append(outcome)
-        return [_cause(alike) for alike in sorted(groups.values(), key=len, reverse=True)]
+        causes = [_cause(alike) for alike in groups.values()]
+        return sorted(causes, key=lambda cause: (-len(cause.company_ids), min(cause.company_ids)))
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row of text per company: what a table shows."""

@@ -71,7 +71,7 @@ def server(dsn: str) -> Iterator[Server]:
     server = Server(dsn)
     yield server
     server.close()
-    _clean(server, PREFIX)
+    clean(server, PREFIX)
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +109,7 @@ def settings(server: Server, dsn: str, template: str, tmp_path: Path) -> Iterato
         databases.create(connection, settings.central_database, template=template)
         databases.close_to_public(connection, settings.central_database)
     yield settings
-    _clean(server, f"{PREFIX}company_", f"{PREFIX}reader_", settings.central_database)
+    clean(server, f"{PREFIX}company_", f"{PREFIX}reader_", settings.central_database)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def maintenance(server: Server) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def _clean(server: Server, *prefixes: str) -> None:
+def clean(server: Server, *prefixes: str) -> None:
     with server.connect("postgres") as connection:
         for prefix in prefixes:
             for name in databases.names(connection, prefix):

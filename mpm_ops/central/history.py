@@ -42,6 +42,25 @@ def run(connection: psycopg.Connection, run_id: int) -> Run:
     return found
 
 
+def abandoned(connection: psycopg.Connection) -> list[Run]:
+    """List the runs that are not closed and whose process is gone, oldest first."""
+    with connection.cursor(row_factory=class_row(Run)) as cursor:
+        query = _RUN + "WHERE r.state = 'running' AND l.pid IS NULL ORDER BY r.id"
+        return cursor.execute(query, {"class": locks.CLASS}).fetchall()
+
+
+def found_after(connection: psycopg.Connection, run_id: int) -> dict[int, tuple[str, ...]]:
+    """Return, by company id, the heads that the first run after this one to move a company found there."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT ON (company_id) company_id, before FROM ops.outcomes
+        WHERE run_id > %s AND before <> after ORDER BY company_id, run_id
+        """,
+        [run_id],
+    )
+    return {company_id: tuple(before) for company_id, before in rows}
+
+
 def outcomes(connection: psycopg.Connection, run_id: int) -> list[Outcome]:
     """List the outcomes of a run by company id."""
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -73,7 +92,8 @@ def of_company(connection: psycopg.Connection, company_id: int) -> list[Applied]
     )
     found = []
     for run_id, before, after, at, operator, plans, plan in rows:
-        taken = _taken(plans, plan, before, after)
+        steps: list[dict[str, Any]] = next((its["steps"] for its in plans if its["hash"] == plan), [])
+        taken = _taken(steps, before, after)
         found += [
             Applied(run_id=run_id, at=at, operator=operator, **{k: step[k] for k in ("revision", "direction", "hash")})
             for step in reversed(taken)
@@ -81,9 +101,8 @@ def of_company(connection: psycopg.Connection, company_id: int) -> list[Applied]
     return found
 
 
-def _taken(plans: list[dict[str, Any]], plan: str, before: list[str], after: list[str]) -> list[dict[str, Any]]:
-    """Return the steps of the outcome's plan that lie between `before` and `after`."""
-    steps: list[dict[str, Any]] = next((found["steps"] for found in plans if found["hash"] == plan), [])
+def _taken(steps: list[dict[str, Any]], before: list[str], after: list[str]) -> list[dict[str, Any]]:
+    """Return the steps of a plan that lie between `before` and `after`."""
     passed = [step["after"] for step in steps]
     begin = passed.index(before) + 1 if before in passed else 0
     end = len(passed) - passed[::-1].index(after) if after in passed else 0
@@ -94,12 +113,13 @@ def hashes(connection: psycopg.Connection) -> dict[tuple[str, str], set[str]]:
     """Return, by revision and direction, the hashes of the SQL that it was applied with so far."""
     rows = connection.execute(
         """
-        SELECT DISTINCT s->>'revision', s->>'direction', s->>'hash'
-        FROM ops.runs r, jsonb_array_elements(r.plans) p, jsonb_array_elements(p->'steps') s
-        WHERE EXISTS (SELECT FROM ops.outcomes o WHERE o.run_id = r.id AND o.plan = p->>'hash' AND o.before <> o.after)
+        SELECT DISTINCT p->'steps', o.before, o.after
+        FROM ops.runs r CROSS JOIN jsonb_array_elements(r.plans) p
+        JOIN ops.outcomes o ON o.run_id = r.id AND o.plan = p->>'hash' AND o.before <> o.after
         """
     )
     found: dict[tuple[str, str], set[str]] = {}
-    for revision, direction, digest in rows:
-        found.setdefault((revision, direction), set()).add(digest)
+    for steps, before, after in rows:
+        for step in _taken(steps, before, after):  # not those that failed, or that were never come to
+            found.setdefault((step["revision"], step["direction"]), set()).add(step["hash"])
     return found

@@ -33,6 +33,11 @@ def lock_key(run_id: int) -> str:
     return f"run {run_id}"
 
 
+def application(run_id: int) -> str:
+    """Name the sessions of a run on the servers."""
+    return f"mpm_ops/run {run_id}"
+
+
 def open_run(
     connection: psycopg.Connection,
     *,
@@ -160,11 +165,10 @@ def last_batch(connection: psycopg.Connection, company_id: int, heads: Collectio
     row = connection.execute(
         """
         SELECT o.before FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
-        WHERE o.company_id = %s AND o.status = %s AND r.action = 'migrate-tenant'
-          AND o.after = %s AND o.before <> o.after
+        WHERE o.company_id = %s AND r.action = 'migrate-tenant' AND o.after = %s AND o.before <> o.after
         ORDER BY o.run_id DESC LIMIT 1
         """,
-        [company_id, Status.DONE, sorted(heads)],
+        [company_id, sorted(heads)],
     ).fetchone()
     return tuple(row[0]) if row else None
 

@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from mpm_ops.cli import checks, companies, demo, lint, migrations, query, runs, server, status
+from mpm_ops.cli import checks, companies, demo, lint, migrations, query, runs, server, status, undoing
 from mpm_ops.cli.output import talk
 from mpm_ops.errors import MpmOpsError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 companies.add_to(app)
 migrations.add_to(app)
 lint.add_to(app)
+undoing.add_to(app)
 runs.add_to(app)
 status.add_to(app)
 checks.add_to(app)

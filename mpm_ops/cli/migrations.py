@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -11,7 +10,16 @@ import typer
 import mpm_ops
 from mpm_ops.cli.lint import lint_new
 from mpm_ops.cli.options import AsJson, Autogenerate, Force, MigrationName, OneOrAll, Own, Workers
-from mpm_ops.cli.output import consent, data, print_dry_run, print_json, print_report, print_table, progress, talk
+from mpm_ops.cli.output import (
+    consent,
+    data,
+    print_dry_run,
+    print_json,
+    print_report,
+    print_table,
+    progress,
+    talk,
+)
 from mpm_ops.cli.policy import (
     Canary,
     Gate,
@@ -20,6 +28,7 @@ from mpm_ops.cli.policy import (
     MaxFailures,
     OneTransaction,
     Only,
+    Outage,
     PreflightMode,
     Skip,
     Soak,
@@ -29,7 +38,7 @@ from mpm_ops.cli.policy import (
     terms,
 )
 from mpm_ops.cli.rehearsal import print_rehearsal
-from mpm_ops.errors import InvalidInput
+from mpm_ops.errors import InvalidInput, UsageError
 from mpm_ops.shipped import is_checkout
 
 #: Only a checkout's trees are there to be written to.
@@ -43,10 +52,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("migrate")(migrate)
     app.command("migrate-tenant")(migrate_tenant)
     app.command("migrate-tenant-status")(migrate_tenant_status)
-    app.command("migrate-tenant-rollback")(migrate_tenant_rollback)
-    app.command("migrate-tenant-refresh")(migrate_tenant_refresh)
-    app.command("migrate-tenant-fresh")(migrate_tenant_fresh)
-    app.command("migrate-tenant-reset")(migrate_tenant_reset)
 
 
 def make_migration(name: MigrationName, autogenerate: Autogenerate = False, own: Own = _OWN) -> None:
@@ -99,6 +104,9 @@ def migrate_tenant(
         typer.Option("--rehearse", min=1, help="Only try it, on clones of so many companies: the largest and oldest."),
     ] = None,
     resume: Annotated[int | None, typer.Option("--resume", help="Finish this run: who it left, failed or not.")] = None,
+    cause: Annotated[
+        int | None, typer.Option("--cause", min=1, help="With --resume: only who failed of this cause.")
+    ] = None,
     only: Only = None,
     skip: Skip = None,
     match: Match = None,
@@ -109,6 +117,7 @@ def migrate_tenant(
     max_failures: MaxFailures = "",
     preflight: PreflightMode = "stop",
     one_transaction: OneTransaction = False,
+    outage: Outage = 60,
     lock_timeout: LockTimeout = 2_000,
     statement_timeout: StatementTimeout = 0,
     as_json: AsJson = False,
@@ -132,10 +141,11 @@ def migrate_tenant(
             max_failures=max_failures,
             preflight=preflight,
             one_transaction=one_transaction,
+            outage=outage,
             lock_timeout=lock_timeout,
             statement_timeout=statement_timeout,
         )
-        named = terms(company, only)
+        named = terms(company, only) if cause is None else _of_cause(ops, resume, cause)
         if rehearse is not None:
             _refuse_with_rehearse(dry_run=dry_run, resume=resume, verify=verify, create_missing=create_missing)
             with progress("Rehearsing") as hooks:
@@ -149,7 +159,7 @@ def migrate_tenant(
         _in_production(ops, f"Migrate the databases of {whose}?", force=force)
         with progress("Migrating") as hooks:
             if resume is not None:
-                report = ops.resume_run(resume, policy=policy, hooks=hooks)
+                report = ops.resume_run(resume, companies=named, policy=policy, hooks=hooks)
             else:
                 report = ops.migrate_tenant(
                     named, policy=policy, hooks=hooks, verify=verify, create_missing=create_missing
@@ -177,87 +187,15 @@ def migrate_tenant_status(
     raise typer.Exit(0 if all(state.state == "current" for state in states) else 1)
 
 
-def migrate_tenant_rollback(
-    company: OneOrAll = None,
-    step: Annotated[
-        int | None, typer.Option("--step", min=1, help="Undo so many revisions; without it, the last run's.")
-    ] = None,
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Undo what the last run applied to one company or to all, or the last N revisions.
-
-    Example: mpm-ops migrate-tenant-rollback 1 --step 1
-    """
-    what = f"the last {step} revisions" if step else "the revisions of the last run"
-    _destructive(
-        company,
-        f"Undo {what}, and lose what is stored in the tables and columns that they made,",
-        lambda ops, chosen, hooks: ops.rollback_tenant(chosen, step=step, hooks=hooks),
-        force=force,
-        as_json=as_json,
-    )
-
-
-def migrate_tenant_refresh(company: OneOrAll = None, force: Force = False, as_json: AsJson = False) -> None:
-    """Roll all revisions back and migrate again; every row is lost.
-
-    Example: mpm-ops migrate-tenant-refresh 1
-    """
-    _destructive(
-        company,
-        "Roll back, migrate again and lose every row",
-        lambda ops, chosen, hooks: ops.refresh_tenant(chosen, hooks=hooks),
-        force=force,
-        as_json=as_json,
-    )
-
-
-def migrate_tenant_fresh(company: OneOrAll = None, force: Force = False, as_json: AsJson = False) -> None:
-    """Replace the database by a new one; every row and hand-made table is lost.
-
-    Example: mpm-ops migrate-tenant-fresh 1
-    """
-    _destructive(
-        company,
-        "Replace the database by a new one and lose every row and hand-made table",
-        lambda ops, chosen, hooks: ops.fresh_tenant(chosen, hooks=hooks),
-        force=force,
-        as_json=as_json,
-    )
-
-
-def migrate_tenant_reset(company: OneOrAll = None, force: Force = False, as_json: AsJson = False) -> None:
-    """Roll all revisions back; every table and row is lost.
-
-    Example: mpm-ops migrate-tenant-reset 1
-    """
-    _destructive(
-        company,
-        "Roll everything back and lose every table and row",
-        lambda ops, chosen, hooks: ops.reset_tenant(chosen, hooks=hooks),
-        force=force,
-        as_json=as_json,
-    )
-
-
-def _destructive(
-    company: str | None,
-    what: str,
-    run: Callable[[mpm_ops.Ops, list[int | str] | None, mpm_ops.Hooks], mpm_ops.FleetReport],
-    *,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Name what will be lost and whose it is, ask, run, report."""
-    with mpm_ops.connect() as ops:
-        states = ops.tenant_states(_one(company))
-        names = ", ".join(state.company for state in states[:5]) + (" and others" if len(states) > 5 else "")
-        if states:
-            consent(f"{what} of {len(states)} companies: {names}. Go on?", force=force)
-        with progress("Working") as hooks:
-            report = run(ops, _one(company), hooks)
-    print_report(report, as_json=as_json)
+def _of_cause(ops: mpm_ops.Ops, run_id: int | None, cause: int) -> list[int | str]:
+    """Return who failed in a run of the cause with this number, as `mpm-ops run` counts them."""
+    causes = ops.run(run_id).causes if run_id is not None else []
+    if cause > len(causes):
+        raise UsageError(
+            f"run {run_id} has {len(causes)} causes" if run_id is not None else "--cause goes with --resume",
+            hint="`mpm-ops run ID` shows them.",
+        )
+    return list(causes[cause - 1].company_ids)
 
 
 def _refuse_with_rehearse(**options: object) -> None:

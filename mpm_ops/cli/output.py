@@ -16,7 +16,7 @@ from rich.table import Table
 
 from mpm_ops.companies.account import Hooks
 from mpm_ops.errors import Refused
-from mpm_ops.records import DryRun, FleetReport, Outcome, Status
+from mpm_ops.records import Cause, DryRun, FleetReport, Outcome, Status
 
 #: For data: what a pipe or a file should get.
 data = Console(soft_wrap=False)
@@ -105,12 +105,15 @@ def progress(title: str) -> Iterator[Hooks]:
         yield Hooks(on_start=on_start, on_outcome=on_outcome, on_note=lambda note: talk.print(escape(note)))
 
 
-def print_report(report: FleetReport, *, as_json: bool) -> None:
-    """Print a fleet report and end with its exit code: 1 some failed, 3 halted, 130 interrupted."""
+def print_report(report: FleetReport, *, as_json: bool, again: Callable[[Cause], str] | None = None) -> None:
+    """Print a fleet report and end with its exit code: 1 some failed, 3 halted, 130 interrupted.
+
+    `again` is the command that tries those of a cause again, where it is not that which finishes the run.
+    """
     if as_json:
         print_json({**dataclasses.asdict(report), "causes": report.causes})
     else:
-        _print_outcomes(report)
+        _print_outcomes(report, again)
     if report.ended == "interrupted":
         raise typer.Exit(130)
     if report.ended == "halted" and report.counts[Status.UNTOUCHED]:
@@ -134,7 +137,7 @@ def print_dry_run(found: DryRun, *, as_json: bool) -> None:
         typer.echo(f"-- {company}: {why}")
 
 
-def _print_outcomes(report: FleetReport) -> None:
+def _print_outcomes(report: FleetReport, again: Callable[[Cause], str] | None) -> None:
     # A large fleet is told in numbers; who needs attention is listed whatever the size.
     quiet = () if len(report.outcomes) <= 20 else (Status.DONE, Status.SKIPPED)
     rows = [row for row in report.rows() if row["outcome"] not in quiet]
@@ -142,20 +145,34 @@ def _print_outcomes(report: FleetReport) -> None:
         print_table(rows, list(rows[0]), colour=lambda row: _COLOURS[Status(str(row["outcome"]))])
     for note in report.notes:
         data.print(f"[yellow]Note[/]: {escape(note)}", soft_wrap=True)
-    if len(report.failed) > 1:
-        _print_causes(report)
+    if report.failed:
+        _print_causes(report, again)
     data.print(escape(str(report)), soft_wrap=True)
 
 
-def _print_causes(report: FleetReport) -> None:
+def _print_causes(report: FleetReport, again: Callable[[Cause], str] | None) -> None:
     """Print the failures as causes, each with the command that tries its companies again."""
     causes = report.causes
-    data.print(f"{len(report.failed)} failures, {len(causes)} causes:")
-    for cause in causes:
+    data.print(f"{_counted(len(report.failed), 'failure')}, {_counted(len(causes), 'cause')}:")
+    for number, cause in enumerate(causes, 1):
         where = f" in revision {cause.revision}" if cause.revision else ""
         data.print(f"  {len(cause.company_ids)} × {escape(cause.message)}{where}", soft_wrap=True)
-        only = " ".join(f"--only {company_id}" for company_id in cause.company_ids)
-        data.print(f"    try again: mpm-ops {report.action} {only}", soft_wrap=True)
+        if again is not None:
+            command = again(cause)
+        elif report.action == "migrate-tenant" and report.run_id is not None:
+            command = f"mpm-ops migrate-tenant --resume {report.run_id} --cause {number}"
+        else:
+            command = f"mpm-ops {report.action} {only_those(cause)}"
+        data.print(f"    try again: {command}", soft_wrap=True)
+
+
+def only_those(cause: Cause) -> str:
+    """Return the options that choose the companies of a cause."""
+    return " ".join(f"--only {company_id}" for company_id in cause.company_ids)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def consent(question: str, *, force: bool) -> None:

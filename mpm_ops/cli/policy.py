@@ -21,6 +21,7 @@ Wave = Annotated[str, typer.Option("--wave", help="How many go together after th
 Gate = Annotated[str, typer.Option("--gate", help="After each stage: a SELECT that must find no row in it.")]
 Soak = Annotated[float, typer.Option("--soak", min=0, help="Seconds to wait after each stage.")]
 MaxFailures = Annotated[str, typer.Option("--max-failures", help="Begin no further company after so many: 3 or 5%.")]
+Outage = Annotated[float, typer.Option("--outage", min=0, help="Seconds that a server may be away meanwhile.")]
 LockTimeout = Annotated[int, typer.Option("--lock-timeout", min=0, help="Milliseconds to wait for a table lock.")]
 StatementTimeout = Annotated[int, typer.Option("--statement-timeout", min=0, help="Milliseconds for a statement.")]
 OneTransaction = Annotated[bool, typer.Option("--one-transaction", help="All revisions of a company, or none.")]

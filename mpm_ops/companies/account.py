@@ -14,6 +14,8 @@ import psycopg
 from mpm_ops.central import ledger
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.installation import Installation, by_server
+from mpm_ops.companies.killed import settle_all
+from mpm_ops.companies.states import read_stamps
 from mpm_ops.companies.watch import Watch
 from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.fleet import runner
@@ -65,7 +67,7 @@ class Account:
     ) -> None:
         self.run_id = run_id
         #: What the sessions of this run are called on the server.
-        self.application = f"mpm_ops/run {run_id}"
+        self.application = ledger.application(run_id)
         self._installation = installation
         self._connection = connection
         # Outcomes need not be on disk at once: what they tell is in the databases too, and `close` waits for all.
@@ -102,13 +104,17 @@ class Account:
             self._connection.close()
             return False
 
-    def close(self, ran: Ran) -> str:
-        """Write what is unwritten and the end of the run; return why that could not be done, if so."""
-        self.watch.close()
+    def close(self, ran: Ran, companies: Sequence[Company]) -> tuple[Ran, str]:
+        """Write what is unwritten and the end of the run; return how it came out, and why that is not written, if so.
+
+        Whom the run lost on the way is looked for: the servers are back by now, or the ledger could not be written.
+        """
         until = time.monotonic() + _PATIENCE
         while True:
             try:
-                with self._connected().transaction():
+                self._connected()
+                ran = _found_again(self._installation, ran, companies)
+                with self._connection.transaction():
                     self._connection.execute("SET LOCAL synchronous_commit = on")
                     ledger.record(self._connection, self.run_id, ran.outcomes)
                     ledger.close_run(self._connection, self.run_id, state=ran.ended, reason=ran.reason)
@@ -116,11 +122,16 @@ class Account:
                 self._connection.close()
                 if time.monotonic() > until:
                     first = str(exc).splitlines()[0]
-                    return f"the central database could not be written ({first}); run {self.run_id} looks abandoned"
+                    lost = f"the central database could not be written ({first}); run {self.run_id} looks abandoned"
+                    return ran, lost
                 time.sleep(0.5)
             else:
-                self._connection.close()
-                return ""
+                return ran, ""
+
+    def release(self) -> None:
+        """Close the connections, whether the run came to its end or not."""
+        self.watch.close()
+        self._connection.close()
 
     def _connected(self) -> psycopg.Connection:
         """Return the connection; open it again, and take the run's lock again, when it was lost."""
@@ -140,6 +151,7 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
     connection = installation.server.open(installation.settings.central_database)
     try:
         with translated():
+            notes = [*job.notes, *settle_all(installation, connection)]
             run_id = ledger.open_run(
                 connection,
                 action=job.action,
@@ -170,7 +182,7 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
         seconds=time.monotonic() - began,
         ended=ran.ended,
         reason=ran.reason,
-        notes=[*job.notes, *([lost] if lost else [])],
+        notes=[*notes, *([lost] if lost else [])],
     )
 
 
@@ -201,21 +213,46 @@ def _steered(
         on_outcomes=on_outcomes,
         on_note=hooks.on_note,
     )
-    if job.refused:
-        ran = refused(waiting, job.refused)
-        on_outcomes(ran.outcomes)
-    else:
-        ran = runner.run(
-            waiting, lambda one: job.work(one, account), policy=policy, controls=controls, expected=expected
-        )
-    return ran, account.close(ran)
+    heads = {one.company.id: one.before for one in job.planned}
+    try:
+        if job.refused:
+            ran = refused(waiting, job.refused, heads)
+            on_outcomes(ran.outcomes)
+        else:
+            ran = runner.run(
+                waiting,
+                lambda one: job.work(one, account),
+                policy=policy,
+                controls=controls,
+                expected=expected,
+                heads=heads,
+            )
+        return account.close(ran, waiting)
+    finally:
+        account.release()
 
 
-def refused(companies: Sequence[Company], reason: str) -> Ran:
-    """Return the account of a run in which nobody was begun."""
+def _found_again(installation: Installation, ran: Ran, companies: Sequence[Company]) -> Ran:
+    """Return the account with where those are now that the run lost: what their server had not on disk is gone."""
+    lost = [company for company in companies if company.id in ran.lost]
+    stamps = read_stamps(installation, lost, verify=True) if lost else {}
+    found = {company.id: heads for company in lost if isinstance(heads := stamps.get(company.database), tuple)}
+    outcomes = [dataclasses.replace(one, after=found.get(one.company_id, one.after)) for one in ran.outcomes]
+    return dataclasses.replace(ran, outcomes=outcomes)
+
+
+def refused(companies: Sequence[Company], reason: str, heads: Mapping[int, tuple[str, ...]]) -> Ran:
+    """Return the account of a run in which nobody was begun, and everybody is where they were."""
     outcomes = [
-        Outcome(company_id=company.id, company=company.name, status=Status.UNTOUCHED, reason=reason)
-        for company in companies
+        Outcome(
+            company_id=one.id,
+            company=one.name,
+            status=Status.UNTOUCHED,
+            reason=reason,
+            before=heads[one.id],
+            after=heads[one.id],
+        )
+        for one in companies
     ]
     return Ran(outcomes=outcomes, ended="halted", reason=reason)
 
@@ -243,26 +280,34 @@ def _gate(installation: Installation, companies: Sequence[Company], policy: Poli
     """Ask the policy's assertion in every company of a stage; return who has rows that must not be there."""
     if not policy.gate:
         return ""
+
+    def ask(company: Company) -> str:
+        try:
+            rows = count_rows(installation, company, policy.gate, lock_timeout=policy.lock_timeout)
+        except MpmOpsError as exc:
+            return f"an error: {exc}"
+        return f"{rows} rows" if rows else ""
+
     with ThreadPoolExecutor(policy.workers) as pool:
-        counts = list(pool.map(lambda company: offending(installation, company, policy.gate), companies))
-    bad = [f"{company} has {rows}" for company, rows in zip(companies, counts, strict=True) if rows]
+        found = zip(companies, pool.map(ask, companies), strict=True)
+        bad = [f"{company} has {what}" for company, what in found if what]
     return "; ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
 
 
-def offending(installation: Installation, company: Company, query: str) -> str:
-    """Run an assertion, a SELECT of what must not be there, read-only; return how much it found, or its error."""
+def count_rows(installation: Installation, company: Company, query: str, *, lock_timeout: int) -> int:
+    """Count what an assertion, a SELECT of what must not be there, finds in a company. Read-only.
+
+    It waits for a table lock `lock_timeout` milliseconds, and whoever asked is told who has it then.
+    """
     owner = installation.settings.owner_role
-    try:
-        server = installation.server_of(company)
-        with (
-            server.connect(company.database, role=owner, application="mpm_ops/assert") as connection,
-            connection.transaction(),
-        ):
-            connection.execute("SET TRANSACTION READ ONLY")
-            text = f"SELECT count(*) FROM ({query}\n) AS offending"  # noqa: S608 an operator's own query
-            # As a prepared statement, which cannot be two.
-            row = connection.execute(text.encode(), prepare=True).fetchone()
-            rows = int(row[0]) if row else 0
-            return f"{rows} rows" if rows else ""
-    except MpmOpsError as exc:
-        return f"an error: {exc}"
+    with (
+        installation.server_of(company).connect(
+            company.database, role=owner, application="mpm_ops/assert"
+        ) as connection,
+        connection.transaction(),
+    ):
+        connection.execute(f"SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = {lock_timeout:d}".encode())
+        text = f"SELECT count(*) FROM ({query}\n) AS offending"  # noqa: S608 an operator's own query
+        # As a prepared statement, which cannot be two.
+        row = connection.execute(text.encode(), prepare=True).fetchone()
+        return int(row[0]) if row else 0

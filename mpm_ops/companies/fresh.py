@@ -10,8 +10,9 @@ from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Hooks, Job, account
 from mpm_ops.companies.grants import grant
 from mpm_ops.companies.installation import Installation, by_server
+from mpm_ops.companies.states import heads_of, read_stamps
 from mpm_ops.companies.template import ensure_template, template_heads
-from mpm_ops.errors import Busy, MpmOpsError, ServerError
+from mpm_ops.errors import Busy, MpmOpsError, ServerError, ServerUnavailable
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
 from mpm_ops.postgres import databases, locks, roles
@@ -31,17 +32,20 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
             with installation.maintenance(server) as connection:
                 templates[server] = ensure_template(installation, connection, server=server)
         except ServerError as exc:
+            if isinstance(exc, ServerUnavailable):
+                exc.away = False  # it was asked before the run
             templates[server] = exc  # the outcome of those on it, and of nobody else
     heads = template_heads(installation)
+    stamps = read_stamps(installation, companies)
 
     def work(company: Company, _: Account) -> Change:
         template = templates[company.server]
         if isinstance(template, MpmOpsError):
             raise template
         _replace(installation, company, template)
-        return Change(after=heads)
+        return Change(before=heads_of(stamps, company), after=heads)
 
-    planned = [Planned(company=company) for company in companies]
+    planned = [Planned(company=company, before=heads_of(stamps, company)) for company in companies]
     job = Job(action="migrate-tenant-fresh", planned=planned, work=work)
     return account(installation, job, policy=policy, hooks=hooks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -14,11 +14,13 @@ from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Hooks, Job, account
 from mpm_ops.companies.grants import grants_of
 from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.killed import settle_all
 from mpm_ops.companies.preflight import preflight
 from mpm_ops.companies.states import Stamps, heads_of, missing, mistaken, put_right, read_stamps
-from mpm_ops.errors import MigrationError, MpmOpsError, QueryError, UnknownState
+from mpm_ops.errors import MigrationError, MpmOpsError, QueryError, RevisionError, ServerUnavailable
+from mpm_ops.fleet.attempts import failure_of
 from mpm_ops.fleet.policy import Policy
-from mpm_ops.fleet.runner import Change, failure_of
+from mpm_ops.fleet.runner import Change
 from mpm_ops.records import Company, DryRun, FleetReport, Outcome, PlannedSql, Status
 from mpm_ops.schema.apply import Manner, apply
 from mpm_ops.schema.live import LivePool
@@ -38,6 +40,8 @@ class Course:
     stamps: Stamps
     found: Mapping[int, Plan | str | MpmOpsError]
     notes: Sequence[str] = ()
+    #: Whose stamp is wrong, by company id, and how; the run puts it right before it begins.
+    wrong: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def plans(self) -> dict[int, Plan]:
@@ -67,6 +71,7 @@ def rollback(installation: Installation, companies: Sequence[Company], *, step: 
     tree = installation.tenant_tree
 
     def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
+        settle_all(installation, connection)  # what a killed run applied is to be undone too
         ids = {company.id: heads_of(stamps, company) for company in companies}
         batches = {} if step else {one: ledger.last_batch(connection, one, heads) for one, heads in ids.items()}
 
@@ -92,6 +97,7 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
 
     def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
         del stamps
+        settle_all(installation, connection)
         moved = {one.company_id: one for one in history.outcomes(connection, run_id) if one.before != one.after}
 
         def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
@@ -147,22 +153,22 @@ def dry_run(course: Course, *, notes: Sequence[str] = ()) -> DryRun:
         for digest, plan in course.distinct.items()
     ]
     others = {str(one): str(found) for one in course.companies if not isinstance(found := course.found[one.id], Plan)}
-    return DryRun(action=course.action, plans=plans, others=others, notes=[*course.notes, *notes])
+    wrong = [f"{one}: {course.wrong[one.id]}" for one in course.companies if one.id in course.wrong]
+    return DryRun(action=course.action, plans=plans, others=others, notes=[*course.notes, *wrong, *notes])
 
 
 def go(
     installation: Installation, course: Course, *, policy: Policy, hooks: Hooks, resumes: int | None = None
 ) -> FleetReport:
     """Take the companies along their plans, with an outcome for each."""
+    misled = [one for one in course.companies if one.id in course.wrong and put_right(installation, one)]
     failing: dict[int, MpmOpsError] = {}
     if policy.preflight != "off":
-        failing = preflight(installation, course.plans, course.companies, workers=policy.workers)
+        failing = preflight(installation, course.plans, course.companies, policy=policy)
     refused = ""
     if failing and policy.preflight == "stop":
         refused = f"an assertion failed in {len(failing)} companies"
     owner = installation.settings.owner_role
-    #: Where the first attempt found each company: what this run applied is counted from there.
-    began: dict[int, tuple[str, ...]] = {}
 
     def work(company: Company, pages: Account) -> Change:
         plan = course.found[company.id]
@@ -180,16 +186,13 @@ def go(
         try:
             server = installation.server_of(company)
             done = apply(server, company.database, plan, owner=owner, manner=manner, live=live)
-        except MpmOpsError as exc:
-            if exc.found is not None:
-                exc.found = began.setdefault(company.id, exc.found)
-            if isinstance(exc, QueryError) and exc.sqlstate == _LOCK_NOT_AVAILABLE:
+        except QueryError as exc:
+            if exc.sqlstate == _LOCK_NOT_AVAILABLE:
                 exc.blocker = pages.watch.blocker(company)
             raise
-        before = began.setdefault(company.id, done.before)
-        if not done.steps and before == done.before:
-            return Change(before=before, after=before, skipped="another run has done it meanwhile")
-        return Change(before=before, after=plan.after)
+        if not done.steps:
+            return Change(before=done.before, after=done.before, skipped="another run has done it meanwhile")
+        return Change(before=done.before, after=plan.after)
 
     job = Job(
         action=course.action,
@@ -197,7 +200,7 @@ def go(
         work=work,
         idle=_idle(course, failing),
         plans=[_summary(plan) for plan in course.distinct.values()],
-        notes=course.notes,
+        notes=[*course.notes, *(f"{one}: {course.wrong[one.id]}; put right" for one in misled)],
         refused=refused,
         resumes=resumes,
     )
@@ -219,11 +222,8 @@ def _course(
         found = {company.id: _found(plan, company, stamps) for company in companies}
         plans = {one.hash: one for one in found.values() if isinstance(one, Plan)}
         notes = _edited(connection, list(plans.values())) if plans else []
-    if verify and (wrong := mistaken(installation, companies, stamps)):
-        misled = [company for company in companies if company.id in wrong]
-        put_right(installation, misled, stamps)
-        notes += [f"{company}: {wrong[company.id]}; put right" for company in misled]
-    return Course(action=action, companies=companies, stamps=stamps, found=found, notes=notes)
+    wrong = mistaken(installation, companies, stamps) if verify else {}
+    return Course(action=action, companies=companies, stamps=stamps, found=found, notes=notes, wrong=wrong)
 
 
 def _found(planner: Planner, company: Company, stamps: Stamps) -> Plan | str | MpmOpsError:
@@ -232,10 +232,14 @@ def _found(planner: Planner, company: Company, stamps: Stamps) -> Plan | str | M
     if heads is None:
         return missing(company)
     if isinstance(heads, MpmOpsError):
+        if isinstance(heads, ServerUnavailable):
+            heads.away = False  # it was asked before the run, which has no plan to try again with
         return heads
     try:
         return planner(company, heads)
-    except (UnknownState, MigrationError) as exc:
+    except RevisionError:
+        raise  # the tree is not in order, whoever the company is
+    except MigrationError as exc:
         return exc
 
 

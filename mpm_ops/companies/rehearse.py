@@ -21,8 +21,8 @@ from mpm_ops.companies.preflight import preflight
 from mpm_ops.companies.rehearsal import Rehearsal, Rehearsed, RehearsedStep, TableLock
 from mpm_ops.companies.scratch import scratch_name
 from mpm_ops.errors import MpmOpsError
+from mpm_ops.fleet.attempts import failure_of
 from mpm_ops.fleet.policy import Policy
-from mpm_ops.fleet.runner import failure_of
 from mpm_ops.fleet.signals import terminated_as_interrupted
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.script import Row
@@ -146,7 +146,7 @@ class _Trial:
         """Do to the clone what a run does to a company: ask the assertions, then apply the plan."""
         server, owner = self.installation.server_of(cloned), self.installation.settings.owner_role
         if self.policy.preflight != "off":
-            for exc in preflight(self.installation, {cloned.id: self.plan}, [cloned], workers=1).values():
+            for exc in preflight(self.installation, {cloned.id: self.plan}, [cloned], policy=self.policy).values():
                 raise exc
         with server.connect(cloned.database, role=owner) as connection:
             self.tables = dict(connection.execute(_TABLES).fetchall())

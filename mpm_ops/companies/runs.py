@@ -10,11 +10,11 @@ from mpm_ops.central import history, ledger
 from mpm_ops.companies import migrations, selection
 from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.installation import Installation
-from mpm_ops.companies.states import heads_of, read_stamps
+from mpm_ops.companies.killed import settle
 from mpm_ops.errors import Busy, UnknownRun, UsageError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.postgres import locks
-from mpm_ops.records import Applied, Company, Failure, FleetReport, Outcome, Run, Status
+from mpm_ops.records import Applied, Company, FleetReport, Run, Status
 
 #: Outcomes that leave nothing to do.
 _SETTLED = (Status.DONE, Status.SKIPPED)
@@ -54,63 +54,35 @@ def pause(installation: Installation, run_id: int, *, paused: bool) -> None:
             )
 
 
-def resume(installation: Installation, run_id: int, *, policy: Policy, hooks: Hooks) -> FleetReport:
-    """Finish a migrate-tenant run that was killed, halted or had failures: all companies that it did not settle."""
+def resume(
+    installation: Installation, run_id: int, chosen: Sequence[Company], *, policy: Policy, hooks: Hooks
+) -> FleetReport:
+    """Finish a migrate-tenant run that was killed, halted or had failures: those of `chosen` that it did not settle."""
     with installation.central() as connection:
-        run = history.run(connection, run_id)
-        if run.action != "migrate-tenant":
-            raise UsageError(f"run {run_id} is a {run.action}", hint="Only a migrate-tenant run can be resumed.")
+        run = _migration(connection, run_id, "resumed")
         with locks.try_lock(connection, ledger.lock_key(run_id)) as alone:
             if not alone:
                 raise Busy(f"run {run_id} is under way in another process", hint="Wait for it to end.")
             if run.state == "abandoned":
                 settle(installation, connection, run)
-        left = [one.company_id for one in history.outcomes(connection, run_id) if one.status not in _SETTLED]
-    active = {company.id: company for company in selection.chosen(installation, None)}
-    companies = [active[one] for one in left if one in active]
-    course = migrations.upgrade(installation, companies)
+        left = {one.company_id for one in history.outcomes(connection, run_id) if one.status not in _SETTLED}
+    course = migrations.upgrade(installation, [company for company in chosen if company.id in left])
     return migrations.go(installation, course, policy=policy, hooks=hooks, resumes=run_id)
 
 
-def settle(installation: Installation, connection: psycopg.Connection, run: Run) -> None:
-    """Write into the account of a killed run what it did and could not write; the databases tell."""
-    known = {company.id: company for company in selection.chosen(installation, None)}
-    open_ones = [one for one in history.outcomes(connection, run.id) if one.status is Status.UNTOUCHED]
-    companies = [known[one.company_id] for one in open_ones if one.company_id in known]
-    stamps = read_stamps(installation, companies, verify=True)
-    ends = {str(plan["hash"]): tuple(plan["to"]) for plan in run.plans}
-    found: list[Outcome] = []
-    for outcome in open_ones:
-        company = known.get(outcome.company_id)
-        heads = heads_of(stamps, company) if company else outcome.before
-        if heads != outcome.before:
-            done = heads == ends.get(outcome.plan)
-            found.append(_found(outcome, heads, done=done))
-    with connection.transaction():
-        ledger.record(connection, run.id, found)
-        ledger.close_run(connection, run.id, state="interrupted", reason="its process was killed")
-
-
-def _found(outcome: Outcome, heads: tuple[str, ...], *, done: bool) -> Outcome:
-    failure = None if done else Failure(message="the run was killed on the way", kind="Killed")
-    return Outcome(
-        company_id=outcome.company_id,
-        company=outcome.company,
-        status=Status.DONE if done else Status.FAILED,
-        before=outcome.before,
-        after=heads,
-        reason="found done after the run was killed" if done else "",
-        failure=failure,
-        attempts=1,
-        plan=outcome.plan,
-    )
-
-
 def chosen_of(installation: Installation, run_id: int) -> Sequence[Company]:
-    """Return the active companies of a run. Raises UnknownRun. Read-only."""
+    """Return the active companies of a run that can be undone. Raises UnknownRun, UsageError. Read-only."""
     with installation.central() as connection:
-        history.run(connection, run_id)
+        _migration(connection, run_id, "undone")
         ids = {one.company_id for one in history.outcomes(connection, run_id)}
     if not ids:
         raise UnknownRun(f"run {run_id} had no companies")
     return [company for company in selection.chosen(installation, None) if company.id in ids]
+
+
+def _migration(connection: psycopg.Connection, run_id: int, what: str) -> Run:
+    """Return the run; only one that applies revisions can be resumed or undone. Raises UnknownRun, UsageError."""
+    run = history.run(connection, run_id)
+    if run.action != "migrate-tenant":
+        raise UsageError(f"run {run_id} is a {run.action}", hint=f"Only a migrate-tenant run can be {what}.")
+    return run

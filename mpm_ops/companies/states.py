@@ -6,13 +6,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from psycopg import sql
-
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import MigrationError, MpmOpsError, UnknownState
-from mpm_ops.postgres import databases
+from mpm_ops.postgres import databases, locks
 from mpm_ops.records import MAIN, Company, CompanyState
-from mpm_ops.schema.apply import read_heads
+from mpm_ops.schema.apply import LOCK, read_heads
 
 #: Heads by database, or why they cannot be read; a database that does not exist is not in it.
 Stamps = Mapping[str, tuple[str, ...] | MpmOpsError]
@@ -78,14 +76,22 @@ def mistaken(installation: Installation, companies: Sequence[Company], verified:
     }
 
 
-def put_right(installation: Installation, companies: Sequence[Company], verified: Stamps) -> None:
-    """Stamp databases with what their `alembic_version` says."""
-    owner = sql.Identifier(installation.settings.owner_role)
-    for server, there in by_server(companies).items():
-        with installation.maintenance(server) as connection, connection.transaction():
-            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(owner))
-            for company in there:
-                connection.execute(databases.stamp(company.database, heads_of(verified, company)))
+def put_right(installation: Installation, company: Company) -> bool:
+    """Stamp a database with what its `alembic_version` says; False when a runner is at it, which stamps it itself.
+
+    Under that runner's lock: what was read before may be the past by now.
+    """
+    owner = installation.settings.owner_role
+    try:
+        with (
+            installation.server_of(company).connect(company.database, role=owner) as connection,
+            locks.try_lock(connection, LOCK) as alone,
+        ):
+            if alone:
+                connection.execute(databases.stamp(company.database, read_heads(connection)))
+            return alone
+    except MpmOpsError:
+        return False  # its turn in the run tells why
 
 
 def _listed(heads: tuple[str, ...] | None) -> str:

@@ -46,6 +46,12 @@ class Policy(BaseModel):
     workers: int = Field(default=8, ge=1, le=512, description="Company databases worked on at the same time, at most.")
     attempts: int = Field(default=4, ge=1, le=20, description="Tries per company when the error is transient.")
     backoff: float = Field(default=0.5, ge=0, le=60, description="Seconds before the second try; doubles each time.")
+    outage: float = Field(
+        default=60,
+        ge=0,
+        le=3_600,
+        description="Seconds that a server may be away, as in a restart, before its companies are given up.",
+    )
     lock_timeout: int = Field(
         default=2_000, ge=0, le=3_600_000, description="Milliseconds that a migration waits for a table lock."
     )

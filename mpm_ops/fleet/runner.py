@@ -7,19 +7,23 @@ import heapq
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mpm_ops.errors import Busy, MpmOpsError, QueryError, Transient
+from mpm_ops.errors import Busy, MpmOpsError, ServerUnavailable, Transient
+from mpm_ops.fleet.attempts import Try, failure_of
 from mpm_ops.fleet.policy import Policy, counted
+from mpm_ops.fleet.servers import Servers
 from mpm_ops.fleet.signals import Interrupts, counted_interrupts
 from mpm_ops.fleet.stages import Stage, stages
 from mpm_ops.records import Company, Failure, Outcome, Status
 
 #: too_many_connections: the server is full, whatever was budgeted.
 _TOO_MANY = "53300"
+#: Connection exceptions, and a server that shuts down; what has no SQLSTATE is a lost connection, too.
+_BREAKS_OFF = ("08", "57P")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,8 @@ class Ran:
     ended: Literal["finished", "halted", "interrupted"]
     #: Why it ended before all were done.
     reason: str = ""
+    #: The ids of the failed whose last attempt broke off so that nobody knows where it left them.
+    lost: Collection[int] = ()
 
 
 def run(
@@ -66,15 +72,17 @@ def run(
     policy: Policy,
     controls: Controls | None = None,
     expected: Mapping[int, float] | None = None,
+    heads: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Ran:
     """Do `work` for every company, in the stages of `policy`, and in each stage the longest first.
 
     `expected` is how long each company is going to take, by id: who takes longest must not be left for the end.
+    `heads` is where each is believed to be: the account has it for those in which nobody came to look.
     Callbacks run in the calling thread. Ctrl-C or SIGTERM begins no more companies and lets the running ones finish;
     a second one cancels them on the server. What was not begun is UNTOUCHED. Prints nothing.
     """
     with counted_interrupts() as interrupts, ThreadPoolExecutor(policy.workers, "mpm_ops") as pool:
-        course = _Course(work, policy, controls or Controls(), interrupts, pool, total=len(companies))
+        course = _Course(work, policy, controls or Controls(), interrupts, pool, heads or {}, total=len(companies))
         for stage in stages(companies, policy):
             if expected:
                 by_length = sorted(stage.companies, key=lambda company: -expected.get(company.id, 0.0))
@@ -84,45 +92,40 @@ def run(
 
 
 @dataclass
-class _Try:
-    """One company on its way, over all its attempts."""
-
-    company: Company
-    attempts: int = 0
-    seconds: float = 0.0
-
-
-@dataclass
 class _Course:
     work: Callable[[Company], Change]
     policy: Policy
     controls: Controls
     interrupts: Interrupts
     pool: ThreadPoolExecutor
+    heads: Mapping[int, tuple[str, ...]]
     total: int
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     #: Why no further company is begun; empty while all is well.
     stopped: str = ""
     failures: int = 0
-    #: The servers that said that they are full: so many at a time until they have room again.
-    ceilings: dict[str, int] = field(default_factory=dict)
-    running: dict[Future[Change], tuple[_Try, float]] = field(default_factory=dict)
+    lost: set[int] = field(default_factory=set)
+    running: dict[Future[Change], tuple[Try, float]] = field(default_factory=dict)
     #: When to try again, a tie-breaker, whom, and the error so far.
-    later: list[tuple[float, int, _Try, MpmOpsError]] = field(default_factory=list)
+    later: list[tuple[float, int, Try, MpmOpsError]] = field(default_factory=list)
     _asked: float = 0.0
-    _limits: Mapping[str, int] = field(default_factory=dict)
     _paused: bool = False
     _cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        self.servers = Servers(outage=self.policy.outage, on_note=self.controls.on_note)
 
     def go(self, stage: Stage) -> None:
         """Work through one stage, then ask the gate."""
         #: By server, each in the order of the stage: one that is full does not hold up the others.
-        waiting: dict[str, deque[tuple[int, _Try]]] = {}
+        waiting: dict[str, deque[tuple[int, Try]]] = {}
         for place, company in enumerate(stage.companies):
-            waiting.setdefault(company.server, deque()).append((place, _Try(company)))
+            waiting.setdefault(company.server, deque()).append((place, self._try(company)))
         while (any(waiting.values()) and not self._stopping()) or self.running or self.later:
             self._ask()
-            self._give_up_waiting()
+            self._give_up()
+            for server in self.servers.gone:
+                waiting.pop(server, None)
             while one := self._next(waiting):
                 self._start(one)
             self._collect()
@@ -132,8 +135,9 @@ class _Course:
     def ended(self, companies: Sequence[Company]) -> Ran:
         """Return the account; who was not begun is told why."""
         reason = self.stopped or ("the run was interrupted" if self.interrupts else "")
+        gone = self.servers.gone
         untouched = [
-            Outcome(company_id=company.id, company=company.name, status=Status.UNTOUCHED, reason=reason)
+            self._try(company).outcome(Status.UNTOUCHED, reason=reason or gone.get(company.server, ""))
             for company in companies
             if company.id not in self.outcomes
         ]
@@ -141,12 +145,18 @@ class _Course:
         how: Literal["finished", "halted", "interrupted"] = "finished"
         if self.stopped or untouched:
             how = "interrupted" if self.interrupts else "halted"
-        return Ran(outcomes=[self.outcomes[company.id] for company in companies], ended=how, reason=reason)
+        reason = reason or "; ".join(gone.values() if untouched else ())
+        outcomes = [self.outcomes[company.id] for company in companies]
+        return Ran(outcomes=outcomes, ended=how, reason=reason, lost=self.lost)
+
+    def _try(self, company: Company) -> Try:
+        believed = self.heads.get(company.id, ())
+        return Try(company, believed, believed)
 
     def _stopping(self) -> bool:
         return bool(self.stopped or self.interrupts)
 
-    def _next(self, waiting: Mapping[str, deque[tuple[int, _Try]]]) -> _Try | None:
+    def _next(self, waiting: Mapping[str, deque[tuple[int, Try]]]) -> Try | None:
         """Take the next company whose server has room: one whose pause is over, else the first of those waiting."""
         if self._paused or self._stopping() or len(self.running) >= self.policy.workers:
             return None
@@ -156,15 +166,12 @@ class _Course:
         return waiting[min(heads)[1]].popleft()[1] if heads else None
 
     def _room(self, server: str) -> bool:
-        busy = self._busy(server)
-        limit = min(self._limits.get(server, busy + 1), self.ceilings.get(server, busy + 1))
-        # One at least: a run that waits for a server with no room at all would wait for itself.
-        return busy < max(1, limit)
+        return self.servers.has_room(server, self._busy(server))
 
     def _busy(self, server: str) -> int:
         return sum(one.company.server == server for one, _ in self.running.values())
 
-    def _start(self, one: _Try) -> None:
+    def _start(self, one: Try) -> None:
         one.attempts += 1
         self.running[self.pool.submit(self.work, one.company)] = (one, time.monotonic())
 
@@ -177,26 +184,30 @@ class _Course:
         if now - self._asked < self.controls.every:
             return
         self._asked = now
-        self._limits = self.controls.limits()
-        for server in self.ceilings:
-            self.ceilings[server] += 1
+        self.servers.allow(self.controls.limits())
         paused = self.controls.paused()
         if paused != self._paused:
             self._paused = paused
             self.controls.on_note("paused: no further company is begun" if paused else "resumed")
 
-    def _give_up_waiting(self) -> None:
-        """Once the run stops, who waits for another attempt has had the last one."""
-        if self._stopping() and self.later:
-            self._settle([_failed(one, exc) for _, _, one, exc in self.later])
-            self.later.clear()
+    def _give_up(self) -> None:
+        """Once the run stops, or a server is gone, who waits for another attempt has had the last one."""
+        kept = [] if self._stopping() else [one for one in self.later if one[2].company.server not in self.servers.gone]
+        if len(kept) < len(self.later):
+            ids = {company_id for _, company_id, _, _ in kept}
+            given_up = [(one, exc) for _, company_id, one, exc in self.later if company_id not in ids]
+            heapq.heapify(kept)
+            self.later = kept
+            # Who was not begun, for want of a server, stays untouched.
+            self._settle([self._failed(one, exc) for one, exc in given_up if one.attempts])
 
     def _collect(self) -> None:
         """Wait until something is done or it is time to ask again, and take what is done."""
         if not self.running:
             if self.later or self._paused:
                 pause = self.later[0][0] - time.monotonic() if self.later else self.controls.every
-                time.sleep(min(max(pause, 0.001), self.controls.every))
+                # One that is due and has no room yet is asked for again in a moment.
+                time.sleep(min(max(pause, 0.001 if pause > 0 else 0.02), self.controls.every))
             return
         done, _ = wait(self.running, timeout=self.controls.every, return_when=FIRST_COMPLETED)
         ended = [outcome for future in done if (outcome := self._outcome(future)) is not None]
@@ -208,22 +219,50 @@ class _Course:
         one.seconds += time.monotonic() - began
         try:
             change = future.result()
-        except Transient as exc:
-            if exc.sqlstate == _TOO_MANY:
-                self.ceilings[one.company.server] = max(1, self._busy(one.company.server))
-            if one.attempts >= self.policy.attempts or self._stopping():
-                return _failed(one, exc)
-            # Jitter, so that those who met at one lock do not meet there again.
-            pause = self.policy.backoff * 2 ** (one.attempts - 1) * random.uniform(0.5, 1.5)  # noqa: S311 no secret
-            heapq.heappush(self.later, (time.monotonic() + pause, one.company.id, one, exc))
-            return None
-        except Busy as exc:
-            return _outcome(one, Status.BUSY, reason=str(exc))
+        except MpmOpsError as exc:
+            if exc.found is not None:
+                one.saw(exc.found, exc.reached)
+            return self._unfinished(one, exc)
         # One company's surprise must not take the account of the others with it.
         except Exception as exc:  # noqa: BLE001
-            return _failed(one, exc)
-        status = Status.SKIPPED if change.skipped else Status.DONE
-        return _outcome(one, status, reason=change.skipped, before=change.before, after=change.after)
+            return self._failed(one, exc)
+        self.servers.answers(one.company.server)
+        one.saw(change.before, change.after)
+        # What an attempt before this one did is done, though this one found nothing more to do.
+        status = Status.SKIPPED if change.skipped and one.before == one.after else Status.DONE
+        return one.outcome(status, reason=change.skipped if status is Status.SKIPPED else "")
+
+    def _unfinished(self, one: Try, exc: MpmOpsError) -> Outcome | None:
+        """Return how a company came out that met an error; None when it is to be tried again, or was not begun."""
+        server = one.company.server
+        if isinstance(exc, ServerUnavailable) and exc.away:
+            one.attempts -= 1  # nobody was there to try it with
+            again = None if self._stopping() else self.servers.is_away(server, str(exc))
+            if again is not None:
+                heapq.heappush(self.later, (again, one.company.id, one, exc))
+            elif one.attempts:
+                return self._failed(one, exc)
+            return None
+        if not (isinstance(exc, Transient) and (not exc.sqlstate or exc.sqlstate.startswith(_BREAKS_OFF))):
+            self.servers.answers(server)
+        if isinstance(exc, Busy):
+            return self._ended(one, Status.BUSY, reason=str(exc))
+        if not isinstance(exc, Transient) or one.attempts >= self.policy.attempts or self._stopping():
+            return self._failed(one, exc)
+        if exc.sqlstate == _TOO_MANY:
+            self.servers.is_full(server, self._busy(server))
+        # Jitter, so that those who met at one lock do not meet there again.
+        pause = self.policy.backoff * 2 ** (one.attempts - 1) * random.uniform(0.5, 1.5)  # noqa: S311 no secret
+        heapq.heappush(self.later, (time.monotonic() + pause, one.company.id, one, exc))
+        return None
+
+    def _failed(self, one: Try, exc: Exception) -> Outcome:
+        return self._ended(one, Status.FAILED, failure=failure_of(exc))
+
+    def _ended(self, one: Try, status: Status, *, reason: str = "", failure: Failure | None = None) -> Outcome:
+        if one.lost:
+            self.lost.add(one.company.id)
+        return one.outcome(status, reason=reason, failure=failure)
 
     def _settle(self, ended: Sequence[Outcome]) -> None:
         """Take outcomes into the account, tell them, and see whether the budget for failures is spent."""
@@ -245,46 +284,3 @@ class _Course:
             time.sleep(min(left, self.controls.every))
         if not self._stopping() and (reason := self.controls.gate(stage.companies)):
             self.stopped = f"the gate after the {stage.name} is closed: {reason}"
-
-
-def _outcome(
-    one: _Try,
-    status: Status,
-    *,
-    reason: str = "",
-    before: tuple[str, ...] = (),
-    after: tuple[str, ...] = (),
-    failure: Failure | None = None,
-) -> Outcome:
-    return Outcome(
-        company_id=one.company.id,
-        company=one.company.name,
-        status=status,
-        before=before,
-        after=after,
-        reason=reason,
-        failure=failure,
-        attempts=one.attempts,
-        seconds=one.seconds,
-    )
-
-
-def _failed(one: _Try, exc: Exception) -> Outcome:
-    ours = exc if isinstance(exc, MpmOpsError) else MpmOpsError()
-    before, after = ours.found or (), ours.reached or ()
-    return _outcome(one, Status.FAILED, before=before, after=after, failure=failure_of(exc))
-
-
-def failure_of(exc: Exception) -> Failure:
-    """Return the facts of an error, for the account."""
-    ours = exc if isinstance(exc, MpmOpsError) else MpmOpsError()
-    query = exc if isinstance(exc, QueryError) else QueryError()
-    return Failure(
-        message=str(exc) or type(exc).__name__,
-        kind=type(exc).__name__,
-        sqlstate=query.sqlstate,
-        statement=query.statement,
-        revision=ours.revision,
-        hint=ours.hint,
-        blocker=ours.blocker,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import psycopg
@@ -25,8 +26,9 @@ def run_script(connection: psycopg.Connection, statements: Sequence[str]) -> lis
     together (measured over a Unix socket: 85 µs each against 8). Each is followed by a mark, a one-row SELECT of
     5 µs, so that an error can name its statement: a text may hold several commands, so counting results would not do.
 
-    Raises QueryError with the statement that was refused, the position in it, and how many had `passed` before it. A
-    transaction that the script opened is then still open and failed: the caller rolls it back.
+    Raises QueryError with the statement that was refused, where it stands in the script (`at`), the position in it,
+    and how many had `passed`: all before it, but none when its syntax is wrong, which the server sees before it runs
+    anything. A transaction that the script opened is then still open and failed: the caller rolls it back.
     """
     text, offsets = _joined(statements)
     connection.pgconn.send_query(text.encode())
@@ -36,7 +38,7 @@ def run_script(connection: psycopg.Connection, statements: Sequence[str]) -> lis
     reached = 0
     for result in results:
         if result.status in _FAILED:
-            raise _refused(errors.error_from_result(result), min(reached, len(statements) - 1), statements, offsets)
+            raise _refused(errors.error_from_result(result), reached, statements, offsets)
         if result.status != ExecStatus.TUPLES_OK:
             continue
         if result.nfields == 1 and result.fname(0) == _MARK.encode():
@@ -48,11 +50,12 @@ def run_script(connection: psycopg.Connection, statements: Sequence[str]) -> lis
     return rows
 
 
-def _refused(exc: psycopg.Error, at: int, statements: Sequence[str], offsets: Sequence[int]) -> MpmOpsError:
-    """Return our error for that of the statement `at` this place of the script."""
-    error = ours(exc, statements[at])
+def _refused(exc: psycopg.Error, passed: int, statements: Sequence[str], offsets: Sequence[int]) -> MpmOpsError:
+    """Return our error for the server's, after so many statements."""
+    error = ours(exc)
     if isinstance(error, QueryError):
-        error.passed = at
+        at = bisect_right(offsets, error.position - 1) - 1 if error.position else min(passed, len(statements) - 1)
+        error.statement, error.at, error.passed = statements[at], at, passed
         if error.position:
             error.position -= offsets[at]
     return error

@@ -25,6 +25,21 @@ TRANSIENT = (
     errors.ConnectionException,
     errors.ObjectInUse,
 )
+#: How the driver begins what it says of a connection that was not made.
+_CONNECTING = ("connection failed", "connection is bad", "connection timeout", "failed to resolve")
+#: What is said while a server is down, and on its way down and up.
+_AWAY = (
+    "Connection refused",
+    "No such file or directory",
+    "closed the connection",
+    "reset by peer",
+    "the database system is",
+    "timeout expired",
+    "timed out",
+    "Network is unreachable",
+    "No route to host",
+)
+_FULL = ("too many clients", "too many connections", "remaining connection slots")
 
 #: As many connections opened by one process mean that there will be more.
 _MANY = 3
@@ -173,12 +188,15 @@ def ours(exc: psycopg.Error, statement: str = "") -> QueryError | ServerUnavaila
 
 
 def _unreachable(exc: psycopg.Error) -> QueryError | ServerUnavailable:
+    """Return our error for one without a SQLSTATE, of which there is only the text."""
     text = _first_line(exc)
-    lost = "closed the connection" in text or "connection is lost" in text or "terminating" in text
-    if lost or "too many clients" in text or "remaining connection slots" in text or "starting up" in text:
-        return Transient(text)
+    if any(full in text for full in _FULL):
+        return Transient(text, sqlstate="53300")
+    if not text.startswith(_CONNECTING):
+        return Transient(text)  # it was there, and is lost
     return ServerUnavailable(
         text,
+        away=any(away in text for away in _AWAY),
         hint="Is the server running? `mpm-ops server status` tells, and MPM_OPS_DATABASE_URL names another.",
     )
 

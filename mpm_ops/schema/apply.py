@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import psycopg
@@ -14,17 +13,18 @@ from psycopg import errors, sql
 from mpm_ops.errors import Busy, MigrationError, MpmOpsError, QueryError, StateChanged
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.script import Row, run_script
-from mpm_ops.postgres.server import Server, translated
+from mpm_ops.postgres.server import Server
+from mpm_ops.schema.concurrent import UNMARK, run_alone
 from mpm_ops.schema.live import LivePool, LiveStep
-from mpm_ops.schema.plan import Part, Plan, Step
+from mpm_ops.schema.plan import Plan, Step
 
 #: Steps that are committed together: one, or all of a plan.
 Transaction = tuple[Step, ...]
 #: The lock that a migration holds inside the company's database.
 LOCK = "migrate"
-_CONCURRENT_INDEX = re.compile(
-    r"\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(\"[^\"]+\"|\w+)", re.IGNORECASE
-)
+#: So many times longer than a table lock is waited for by what runs outside a transaction: CREATE INDEX CONCURRENTLY
+#: waits for every transaction that began before it, and nobody queues behind it meanwhile.
+PATIENCE = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,23 +78,36 @@ def apply(
     ):
         if not got:
             raise Busy(hint="Wait for the other run to end, then run this again.")
-        setup = ["SET synchronous_commit = off"]
+        setup = [
+            "SET synchronous_commit = off",
+            # For what runs outside a transaction; each transaction sets its own.
+            f"SET lock_timeout = {manner.lock_timeout * PATIENCE:d}",
+            f"SET statement_timeout = {manner.statement_timeout:d}",
+        ]
         if owner is not None:
             setup.append(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)).as_string())
         run_script(connection, setup)
         state = read_heads(connection)
-        steps = plan.rest(state)
-        if steps is None:
-            raise StateChanged(
-                f"the database is at {', '.join(state) or 'base'}, not at {', '.join(plan.before) or 'base'}",
-                hint="Another run has changed it, or its stamp is wrong: run the command again with --verify.",
-            )
-        run = _Application(server, connection, manner, owner, live, plan)
-        run.go(state, steps)
-        if not steps:
-            # It is there already, and whoever planned this was misled by the stamp.
-            run_script(connection, [databases.stamp(database, state).as_string()])
+        with _left_at(state):
+            steps = plan.rest(state)
+            if steps is None:
+                raise StateChanged(
+                    f"the database is at {', '.join(state) or 'base'}, not at {', '.join(plan.before) or 'base'}",
+                    hint="Another run has changed it, or its stamp is wrong: run the command again with --verify.",
+                )
+            _Application(server, connection, manner, owner, live, plan).go(state, steps)
     return Applied(before=state, steps=steps)
+
+
+@contextmanager
+def _left_at(state: tuple[str, ...]) -> Iterator[None]:
+    """Let an error that does not say where the database is now say that it is where it was."""
+    try:
+        yield
+    except MpmOpsError as exc:
+        if exc.found is None:
+            exc.found = exc.reached = state
+        raise
 
 
 def read_heads(connection: psycopg.Connection) -> tuple[str, ...]:
@@ -120,7 +133,14 @@ class _Application:
     reached: tuple[str, ...] = ()
 
     def go(self, state: tuple[str, ...], steps: Sequence[Step]) -> None:
-        """Take the steps, from `state` on; an error tells the revision, and the state that was reached."""
+        """Take the steps, from `state` on; an error tells the revision, and the state that was reached.
+
+        With none the database is there already, and the stamp has misled whoever planned this.
+        """
+        if not steps:
+            stamp = databases.stamp(self.connection.info.dbname, state).as_string()
+            # Waited for: a step that another session took here may not be on disk yet.
+            run_script(self.connection, [*self._begin(last=True), stamp, "COMMIT"])
         if self.manner.one_transaction and not all(step.transactional for step in steps):
             raise MigrationError(
                 "these revisions cannot share one transaction: one of them is live or runs outside a transaction",
@@ -135,9 +155,10 @@ class _Application:
                 if self.manner.probe:  # each transaction is then a message by itself
                     self.manner.on_commit(message[0], rows, time.monotonic() - began)
         except MpmOpsError as exc:
-            self._recover(state)
-            exc.found, exc.reached = state, self.reached
             ahead = self.plan.rest(self.reached)
+            known = self._recovers(state, ahead[0] if ahead else None)
+            ahead = self.plan.rest(self.reached)
+            exc.found, exc.reached = state, self.reached if known else None
             exc.revision = exc.revision or (ahead[0].revision if ahead else "")
             raise
 
@@ -169,7 +190,8 @@ class _Application:
                 script = [*self._begin(last=False), *part.statements, *self.manner.probe, "COMMIT"]
                 rows += run_script(self.connection, script)
             else:
-                self._outside(part)
+                for statement in part.statements:
+                    run_alone(self.connection, statement)
         return rows + self._send(message, last=last)
 
     def _send(self, message: Sequence[Transaction], *, last: bool) -> list[Row]:
@@ -181,15 +203,19 @@ class _Application:
         try:
             return run_script(self.connection, script)
         except QueryError as exc:
-            if exc.passed is not None:
-                done = sum(end <= exc.passed for end in ends)
-                self.reached = message[done - 1][-1].after if done else self.reached
-                exc.revision = _owner_of(exc.statement, message[done])
+            if exc.at is not None and exc.passed is not None:
+                done, refused = (sum(end <= number for end in ends) for number in (exc.passed, exc.at))
+                if done < refused:
+                    # The server looks at the syntax of all before it runs any: those before it are still to be run.
+                    self._send(message[:refused], last=True)
+                self.reached = message[refused - 1][-1].after if refused else self.reached
+                exc.revision = _owner_of(exc.statement, message[refused])
             raise
 
     def _statements(self, transaction: Transaction, *, last: bool) -> list[str]:
         changes = [text for step in transaction for text in step.parts[-1].statements]
         also = [text for step in transaction for text in self.manner.also(step)]
+        also += [UNMARK for step in transaction if len(step.parts) > 1]
         stamp = databases.stamp(self.connection.info.dbname, transaction[-1].after).as_string(self.connection)
         return [*self._begin(last=last), *changes, *also, stamp, *self.manner.probe, "COMMIT"]
 
@@ -202,65 +228,45 @@ class _Application:
             *(["SET LOCAL synchronous_commit = on"] if last else []),
         ]
 
-    def _outside(self, part: Part) -> None:
-        """Run what PostgreSQL refuses inside a transaction, such as CREATE INDEX CONCURRENTLY."""
-        for statement in part.statements:
-            for name in _CONCURRENT_INDEX.findall(statement):
-                self._drop_invalid(name.strip('"'))
-            _alone(self.connection, statement)
-
-    def _drop_invalid(self, index: str) -> None:
-        """Take away the invalid index that an attempt which broke off has left; a valid one is not touched."""
-        row = self.connection.execute(
-            """
-            SELECT c.oid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-            WHERE c.relname = %s AND c.relnamespace = 'public'::regnamespace AND NOT i.indisvalid
-            """,
-            [index],
-        ).fetchone()
-        if row:
-            _alone(self.connection, f"DROP INDEX CONCURRENTLY {row[0]}")
-
     def _run_live(self, step: Step) -> None:
-        if self.live is None:
-            raise MigrationError("a live revision cannot run here", hint="Run it with mpm-ops migrate-tenant.")
-        self.live.run(
-            LiveStep(
-                places=self.plan.places,
-                revision=step.revision,
-                direction=step.direction,
-                database=self.connection.info.dbname,
-                dsn=self.server.dsn(self.connection.info.dbname),
-                owner=self.owner,
-                application=self.manner.application,
-                lock_timeout=self.manner.lock_timeout,
-                statement_timeout=self.manner.statement_timeout,
+        with nullcontext(self.live) if self.live else closing(LivePool()) as pool:
+            pool.run(
+                LiveStep(
+                    places=self.plan.places,
+                    revision=step.revision,
+                    direction=step.direction,
+                    database=self.connection.info.dbname,
+                    dsn=self.server.dsn(self.connection.info.dbname),
+                    owner=self.owner,
+                    application=self.manner.application,
+                    lock_timeout=self.manner.lock_timeout,
+                    statement_timeout=self.manner.statement_timeout,
+                )
             )
-        )
         if created := self.manner.also(step):
             run_script(self.connection, [*self._begin(last=True), *created, "COMMIT"])
 
-    def _recover(self, state: tuple[str, ...]) -> None:
-        """Roll the failed transaction back, and see that the steps before it are on disk."""
+    def _recovers(self, state: tuple[str, ...], step: Step | None) -> bool:
+        """Roll the failed transaction of `step` back, and see that the steps before it are on disk.
+
+        False when the server has gone with the connection: how far it got is not known then.
+        """
         try:
             self.connection.rollback()
+            if step is not None and len(step.parts) > 1:
+                run_script(self.connection, [UNMARK])  # it was refused, and did not break off
             if self.reached != state:
-                run_script(
-                    self.connection,
-                    ["BEGIN", "SET LOCAL synchronous_commit = on", "SELECT pg_current_xact_id()", "COMMIT"],
-                )
+                run_script(self.connection, [*self._begin(last=True), "SELECT pg_current_xact_id()", "COMMIT"])
         except (psycopg.Error, MpmOpsError):
             # The connection is gone; the error under way says why. How far the server got is in the database.
             name = self.connection.info.dbname
             self.connection.close()
-            with suppress(MpmOpsError), self.server.connect(name, application=self.manner.application) as again:
-                self.reached = read_heads(again)
-
-
-def _alone(connection: psycopg.Connection, statement: str) -> None:
-    """Run one statement by itself: a message with a second one would be a transaction."""
-    with translated(statement):
-        connection.execute(statement.encode())
+            try:
+                with self.server.connect(name, application=self.manner.application) as again:
+                    self.reached = read_heads(again)
+            except MpmOpsError:
+                return False
+        return True
 
 
 def _owner_of(statement: str, transaction: Transaction) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpm_ops.errors import MigrationError
-from mpm_ops.postgres.server import Server
+from mpm_ops.postgres.server import Server, translated
 from mpm_ops.schema.plan import Direction
 
 
@@ -80,7 +80,7 @@ def run_live_step(step: LiveStep) -> None:
     folder, own = step.places
     engine = Server(step.dsn).engine(step.database, application=step.application)
     try:
-        with engine.connect() as connection:
+        with translated(), engine.connect() as connection:
             if step.owner is not None:
                 connection.exec_driver_sql(f'SET ROLE "{step.owner}"')
             connection.exec_driver_sql(f"SET lock_timeout = {step.lock_timeout:d}")

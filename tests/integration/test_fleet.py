@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from mpm_ops import Company, Hooks, Ops, Policy, Settings, Status
+from mpm_ops import Company, Hooks, Ops, Policy, Settings
 from mpm_ops.central import ledger
-from mpm_ops.errors import Busy, UnknownRun, UsageError
+from mpm_ops.errors import RevisionError, UsageError
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema.apply import LOCK
+from tests.conftest import PREFIX
 from tests.integration.test_migrations import Register, core_head, own_revision, truth
 
 ADD_X = ("op.add_column('people', sa.Column('x', sa.Text()))", "op.drop_column('people', 'x')")
 FAST = Policy(workers=4, attempts=2, backoff=0.01, lock_timeout=300)
-
-
-@pytest.fixture
-def fleet(register: Register) -> list[Company]:
-    return [register(f"Company {n}") for n in range(4)]
 
 
 @contextmanager
@@ -110,21 +101,59 @@ def test_one_transaction_is_all_or_none(ops: Ops, settings: Settings, fleet: lis
     assert truth(server, fleet[0]) == ((core_head(),), (core_head(),))
 
 
-def test_thirty_failures_of_two_kinds_are_two_causes(
-    ops: Ops, settings: Settings, fleet: list[Company], server: Server
+@pytest.mark.parametrize("text", ["def upgrade(:", "import nothing_like_this", "def upgrade(): op.no_such_thing()"])
+def test_a_revision_that_is_no_program_touches_nobody(
+    ops: Ops, settings: Settings, fleet: list[Company], server: Server, text: str
 ) -> None:
-    revise(ops, "o1", None, "op.create_check_constraint('short', 'people', 'length(name) < 20')")
-    for company in fleet[:2]:
-        with server.connect(company.database) as tenant:
-            tenant.execute("INSERT INTO people (name, surname) VALUES (repeat('n', 30), 'x')")
-    with server.connect(fleet[3].database) as tenant:
-        tenant.execute("ALTER TABLE people RENAME COLUMN name TO first_name")
+    revise(ops, "o1", None, *ADD_X)
+    path = next(settings.own_tenant_migrations.glob("*o1.py"))
+    good = path.read_text()
+    path.write_text(f"{good}\n{text}\n")
+    ops.forget_revisions()
+    with pytest.raises(RevisionError, match=path.name):
+        ops.migrate_tenant(policy=FAST)
+    assert ops.runs() == []
+    assert {truth(server, company) for company in fleet} == {((core_head(),), (core_head(),))}
+    path.write_text(good)
+    ops.forget_revisions()
+    assert statuses(ops.migrate_tenant(policy=FAST)) == "dddd"
+
+
+def test_a_typo_in_sql_is_one_cause(ops: Ops, fleet: list[Company], server: Server) -> None:
+    column(ops, "o1", None)
+    revise(ops, "o2", "o1", "op.execute('ALTER TABEL people ADD COLUMN y text')")
     report = ops.migrate_tenant(policy=FAST)
-    assert statuses(report) == "ffdf"
-    assert [(cause.sqlstate, cause.company_ids) for cause in report.causes] == [
-        ("23514", [fleet[0].id, fleet[1].id]),
-        ("42703", [fleet[3].id]),
-    ]
+    assert statuses(report) == "ffff"
+    (cause,) = report.causes
+    assert (cause.sqlstate, cause.revision, list(cause.company_ids)) == ("42601", "o2", [one.id for one in fleet])
+    assert "ALTER TABEL people" in cause.statement
+    assert {one.attempts for one in report.outcomes} == {1}
+    assert {truth(server, company) for company in fleet} == {(("o1",), ("o1",))}
+    revise(ops, "o2", "o1", "op.execute('ALTER TABLE people ADD COLUMN y text')")
+    again = ops.resume_run(report.run_id or 0)
+    assert statuses(again) == "dddd"
+    assert again.notes == []  # nobody has what was wrong with it
+
+
+def test_a_table_that_somebody_made_by_hand_is_in_the_way_there_only(
+    ops: Ops, fleet: list[Company], server: Server
+) -> None:
+    column(ops, "o1", None)
+    revise(ops, "o2", "o1", "op.create_table('notes', sa.Column('id', sa.BigInteger(), primary_key=True))")
+    with server.connect(fleet[2].database) as tenant:
+        tenant.execute("CREATE TABLE notes (mine text)")
+        tenant.execute("INSERT INTO notes VALUES ('kept')")
+        report = ops.migrate_tenant(policy=FAST)
+        assert statuses(report) == "ddfd"
+        failure = report.failed[0].failure
+        assert failure is not None
+        assert (failure.sqlstate, failure.revision) == ("42P07", "o2")
+        assert truth(server, fleet[2]) == (("o1",), ("o1",))
+        assert ("added", "notes") in [(one.change, one.name) for found in ops.drift() for one in found.differences]
+        tenant.execute("ALTER TABLE notes RENAME TO my_notes")
+        assert statuses(ops.migrate_tenant(policy=FAST)) == "ssds"
+        assert tenant.execute("SELECT mine FROM my_notes").fetchall() == [("kept",)]
+    assert {truth(server, company) for company in fleet} == {(("o2",), ("o2",))}
 
 
 def test_dropped_renamed_shut_and_full_databases_are_accounted_for(
@@ -146,6 +175,9 @@ def test_dropped_renamed_shut_and_full_databases_are_accounted_for(
     assert "does not exist" in reasons[1]
     assert "read-only transaction" in reasons[2]
     assert "connection" in reasons[3]
+    stamps = databases.stamps(maintenance, f"{PREFIX}company_")
+    assert {stamps[company.database] for company in fleet[2:]} == {(core_head(),)}
+    assert truth(server, fleet[2]) == ((core_head(),), (core_head(),))
     maintenance.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(names[2]))
     maintenance.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1 ALLOW_CONNECTIONS true").format(names[3]))
     databases.rename(maintenance, f"{fleet[1].database}_away", fleet[1].database)
@@ -263,31 +295,6 @@ def test_a_live_revision_reads_rows_in_a_process_of_its_own(
         assert row[0] > 0
 
 
-def test_a_run_is_undone_exactly(ops: Ops, settings: Settings, fleet: list[Company], server: Server) -> None:
-    column(ops, "o1", None)
-    ops.migrate_tenant([fleet[0].id])
-    column(ops, "o2", "o1")
-    second = ops.migrate_tenant([fleet[0].id, fleet[1].id])
-    undone = ops.rollback_run(second.run_id or 0)
-    assert [(one.company_id, one.after) for one in undone.outcomes] == [
-        (fleet[0].id, ("o1",)),
-        (fleet[1].id, (core_head(),)),
-    ]
-    assert statuses(ops.rollback_run(second.run_id or 0)) == "ss"
-    with pytest.raises(UnknownRun):
-        ops.rollback_run(10_000)
-
-
-def test_a_run_is_not_undone_under_a_later_one(ops: Ops, settings: Settings, fleet: list[Company]) -> None:
-    column(ops, "o1", None)
-    first = ops.migrate_tenant([fleet[0].id])
-    column(ops, "o2", "o1")
-    ops.migrate_tenant([fleet[0].id])
-    undone = ops.rollback_run(first.run_id or 0)
-    assert statuses(undone) == "f"
-    assert "Undo the later runs first" in undone.failed[0].why
-
-
 def test_skip_and_match_leave_out(ops: Ops, fleet: list[Company], register: Register) -> None:
     sunny = register("Sunny Grid", plugins=[1])
     names = [plugin.name for plugin in ops.list_plugins() if plugin.id == 1]
@@ -320,151 +327,12 @@ def test_a_run_is_paused_from_elsewhere(ops: Ops, settings: Settings, fleet: lis
         ops.pause_run(report.run_id or 0)
 
 
-CHILD = """
-import sys
-from mpm_ops import Ops, Policy, Settings
-from pydantic import SecretStr
-settings = Settings.model_validate_json(sys.argv[1]).model_copy(update={"database_url": SecretStr(sys.stdin.read())})
-with Ops(settings) as ops:
-    report = ops.migrate_tenant(policy=Policy(workers=1, lock_timeout=0))
-print(report.ended, "".join(one.status.value[0] for one in report.outcomes))
-"""
-
-
-def start(settings: Settings, dsn: str) -> subprocess.Popen[str]:
-    """A runner in a process of its own."""
-    argument = settings.model_dump_json(exclude={"database_url"})
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, argument],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background job may ignore Ctrl-C, and its children with it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    assert process.stdin is not None
-    process.stdin.write(dsn)
-    process.stdin.close()
-    process.stdin = None
-    return process
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-def waiting(maintenance: psycopg.Connection, company: Company) -> bool:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-    return maintenance.execute(query, [company.database]).fetchone() == (1,)
-
-
-def test_a_killed_runner_is_seen_and_its_run_finished(
-    ops: Ops,
-    settings: Settings,
-    fleet: list[Company],
-    server: Server,
-    dsn: str,
-    maintenance: psycopg.Connection,
-) -> None:
-    column(ops, "o1", None)
-    column(ops, "o2", "o1")
-    with held(server, fleet[1], "LOCK TABLE people"):
-        process = start(settings, dsn)
-        wait_until(lambda: waiting(maintenance, fleet[1]))
-        assert ops.runs()[0].state == "running"
-        with pytest.raises(Busy):
-            ops.resume_run(ops.runs()[0].id)
-        process.kill()
-        process.communicate()
-        wait_until(lambda: ops.runs()[0].state == "abandoned")
-        waiters = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-        for (pid,) in maintenance.execute(waiters, [fleet[1].database]):
-            maintenance.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-    run = ops.runs()[0].id
-    report = ops.resume_run(run)
-    assert {truth(server, company) for company in fleet} == {(("o2",), ("o2",))}
-    assert ops.runs()[0].resumes == run
-    both = [*ops.run(run).outcomes, *report.outcomes]
-    assert {one.company_id for one in both if one.status is Status.DONE} == {company.id for company in fleet}
-    assert ops.run(run).ended == "interrupted"
-    for company in fleet:
-        assert [one.revision for one in ops.history(company.id)] == ["o2", "o1"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_first_signal_lets_the_running_finish_and_a_second_cancels(
-    ops: Ops,
-    settings: Settings,
-    fleet: list[Company],
-    server: Server,
-    dsn: str,
-    maintenance: psycopg.Connection,
-    number: signal.Signals,
-) -> None:
-    revise(ops, "o1", None, *ADD_X)
-    with held(server, fleet[0], "LOCK TABLE people"):
-        process = start(settings, dsn)
-        busiest = fleet[0]
-        wait_until(lambda: any(waiting(maintenance, company) for company in fleet))
-        os.kill(process.pid, number)
-        time.sleep(1.2)
-        assert process.poll() is None
-        assert waiting(maintenance, busiest)
-        os.kill(process.pid, number)
-        out, err = process.communicate(timeout=30)
-    assert err == ""
-    ended, found = out.split()
-    assert ended == "interrupted"
-    assert found.count("f") == 1
-    assert set(found) <= set("fdu")
-    assert truth(server, fleet[0]) == ((core_head(),), (core_head(),))
-    assert statuses(ops.resume_run(ops.runs()[0].id)) == "d" * (4 - found.count("d"))
-
-
 def test_too_few_connections_slow_a_run_down_and_fail_nobody(
     ops: Ops, settings: Settings, fleet: list[Company], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revise(ops, "o1", None, *ADD_X)
     monkeypatch.setattr("mpm_ops.postgres.sessions.free", lambda _: 0)
     assert statuses(ops.migrate_tenant(policy=FAST)) == "dddd"
-
-
-def test_a_run_survives_the_loss_of_its_central_connection(
-    ops: Ops, settings: Settings, fleet: list[Company], maintenance: psycopg.Connection
-) -> None:
-    revise(ops, "o1", None, *ADD_X)
-
-    def on_start(_: object) -> None:
-        maintenance.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
-            [settings.central_database],
-        )
-
-    def on_outcome(_: object) -> None:
-        on_start(None)
-
-    report = ops.migrate_tenant(policy=FAST, hooks=Hooks(on_start=on_start, on_outcome=on_outcome))
-    assert statuses(report) == "dddd"
-    assert [one.status for one in ops.run(report.run_id or 0).outcomes] == [Status.DONE] * 4
-    assert ops.runs()[0].state == "finished"
-
-
-def test_an_index_that_broke_off_is_taken_away_and_built_again(ops: Ops, fleet: list[Company], server: Server) -> None:
-    up = """with op.get_context().autocommit_block():
-        op.execute('CREATE UNIQUE INDEX CONCURRENTLY one_name ON people (name)')"""
-    revise(ops, "o1", None, up)
-    with server.connect(fleet[0].database) as tenant:
-        tenant.execute("INSERT INTO people (name, surname) VALUES ('a', 'x'), ('a', 'x')")
-        assert statuses(ops.migrate_tenant(policy=FAST)) == "fddd"
-        assert truth(server, fleet[0]) == ((core_head(),), (core_head(),))
-        assert [found.found for one in ops.drift() for found in one.differences if "(invalid)" in found.found]
-        tenant.execute("DELETE FROM people")
-    assert statuses(ops.migrate_tenant(policy=FAST)) == "dsss"
-    assert all(one.clean for one in ops.drift())
 
 
 def test_a_busy_company_is_told_and_taken_up_by_resume(
@@ -476,32 +344,3 @@ def test_a_busy_company_is_told_and_taken_up_by_resume(
     assert statuses(report) == "dddb"
     assert statuses(ops.resume_run(report.run_id or 0)) == "d"
     assert ledger.lock_key(3) == "run 3"
-
-
-def test_what_an_attempt_did_before_its_connection_broke_counts_for_the_run(
-    ops: Ops, settings: Settings, fleet: list[Company], server: Server
-) -> None:
-    revise(ops, "o1", None, "op.execute('CREATE SEQUENCE tries')", "op.execute('DROP SEQUENCE tries')")
-    # A sequence goes on after a rollback: only the first try ends its own session.
-    first = "SELECT CASE WHEN nextval('tries') = 1 THEN pg_terminate_backend(pg_backend_pid()) END"
-    revise(ops, "o2", "o1", f'op.execute("SET LOCAL ROLE NONE"); op.execute("{first}")')
-    column(ops, "o3", "o2")
-    report = ops.migrate_tenant(policy=FAST)
-    assert statuses(report) == "dddd", report.failed[0].why
-    assert {(one.attempts, one.before, one.after) for one in report.outcomes} == {(2, (core_head(),), ("o3",))}
-    assert [one.revision for one in ops.history(fleet[0].id)] == ["o3", "o2", "o1"]
-    assert statuses(ops.rollback_run(report.run_id or 0)) == "dddd"
-    assert {truth(server, company) for company in fleet} == {((core_head(),), (core_head(),))}
-
-
-def test_a_connection_that_broke_for_good_tells_how_far_it_got(
-    ops: Ops, settings: Settings, fleet: list[Company], server: Server
-) -> None:
-    column(ops, "o1", None)
-    end = "SELECT pg_terminate_backend(pg_backend_pid())"
-    revise(ops, "o2", "o1", f'op.execute("SET LOCAL ROLE NONE"); op.execute("{end}")')
-    report = ops.migrate_tenant(policy=FAST)
-    assert statuses(report) == "ffff"
-    assert {(one.before, one.after) for one in report.outcomes} == {((core_head(),), ("o1",))}
-    assert {(one.failure.revision, one.attempts) for one in report.failed if one.failure} == {("o2", 2)}
-    assert {truth(server, company) for company in fleet} == {(("o1",), ("o1",))}

@@ -23,7 +23,8 @@ from mpm_ops.postgres import databases, dump, roles
 from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX
 from tests.integration.test_deployer import deployer
-from tests.integration.test_fleet import ADD_X, LIVE, PREFLIGHT, column, held, revise, wait_until
+from tests.integration.test_fleet import ADD_X, LIVE, PREFLIGHT, column, held, revise
+from tests.integration.test_fleet_broken_off import wait_until
 from tests.integration.test_migrations import Register, core_head, truth
 from tests.integration.test_register import GIVEN
 from tests.integration.test_servers import second, west

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mpm_ops.errors import Busy, MigrationError, QueryError, Transient
+from mpm_ops.errors import Busy, MigrationError, QueryError, ServerUnavailable, Transient
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change, Controls, Ran, run
 from mpm_ops.records import Company, CompanyStatus, FleetReport, Outcome, Status
@@ -258,6 +258,69 @@ def test_a_full_server_is_given_time() -> None:
 
     ran = run([company(n) for n in range(6)], work, policy=Policy(workers=6, backoff=0.001))
     assert statuses(ran) == "dddddd"
+
+
+def away() -> ServerUnavailable:
+    return ServerUnavailable("Connection refused", away=True)
+
+
+def test_a_server_that_is_away_is_waited_for_and_costs_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpm_ops.fleet.servers._EVERY", 0.02)
+    tries: list[int] = []
+    notes: list[str] = []
+
+    def work(one: Company) -> Change:
+        tries.append(one.id)
+        if len(tries) <= 6:
+            raise away()
+        return Change()
+
+    ran = run([company(n) for n in range(9)], work, policy=FAST, controls=Controls(on_note=notes.append))
+    assert statuses(ran) == "d" * 9
+    assert {outcome.attempts for outcome in ran.outcomes} == {1}
+    # Once it is known to be away, one company is enough to see whether it is back.
+    assert len(set(tries[: FAST.workers])) == FAST.workers
+    assert len(tries) == 9 + 6
+    assert [note.split(":")[0] for note in notes] == ["server main does not answer", "server main answers again"]
+
+
+def test_a_server_that_stays_away_costs_only_its_own_companies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpm_ops.fleet.servers._EVERY", 0.02)
+    companies = [dataclasses.replace(company(n), server="west" if n % 2 else "main") for n in range(12)]
+
+    def work(one: Company) -> Change:
+        if one.server == "west":
+            raise away()
+        return Change()
+
+    policy = Policy(workers=2, outage=0.1)
+    heads = {one.id: ("a",) for one in companies}
+    ran = run(companies, work, policy=policy, heads=heads)
+    assert statuses(ran)[::2] == "d" * 6
+    assert statuses(ran)[1::2] == "u" * 6  # nobody was there to fail
+    assert (ran.ended, ran.reason) == ("halted", "server west has not answered for 0.1 s")
+    assert {(one.before, one.after) for one in ran.outcomes[1::2]} == {(("a",), ("a",))}
+    assert {(one.reason, one.attempts) for one in ran.outcomes[1::2]} == {(ran.reason, 0)}
+
+
+def test_what_an_attempt_found_and_did_counts_for_the_outcome() -> None:
+    """One that broke off, one that found all done; the run did it, whichever."""
+    tries = 0
+
+    def work(_: Company) -> Change:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            exc = Transient("lost")
+            exc.found, exc.reached = ("a",), None
+            raise exc
+        return Change(before=("b",), after=("b",), skipped="there already")
+
+    (outcome,) = run([company(1)], work, policy=FAST, heads={1: ("x",)}).outcomes
+    assert (outcome.status, outcome.before, outcome.after) == (Status.DONE, ("a",), ("b",))
+    tries = 0
+    ran = run([company(1)], work, policy=FAST.model_copy(update={"attempts": 1}))
+    assert (statuses(ran), set(ran.lost)) == ("f", {1})
 
 
 def test_a_paused_run_begins_nobody_until_it_may() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError, UnknownState
@@ -163,6 +164,7 @@ def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
         tree.new_revision("Add-Phase", own=True)
 
 
+@hypothesis_settings(deadline=None)
 @given(name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_ -]{0,79}", fullmatch=True))
 def test_any_accepted_name_makes_a_file_that_compiles(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     made = tenant_tree(tmp_path_factory.mktemp("own")).new_revision(name, own=True)

@@ -1,0 +1,171 @@
+"""The account of fleet runs: what the ledger says is what was done, whatever came between."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from mpm_ops import Company, Ops, Policy, Settings, Status
+from mpm_ops.errors import UnknownRun, UsageError
+from mpm_ops.postgres import databases, locks
+from mpm_ops.postgres.server import Server
+from mpm_ops.schema.apply import LOCK
+from tests.integration.test_fleet import ADD_X, FAST, PREFLIGHT, column, held, revise, statuses
+from tests.integration.test_migrations import Register, core_head, own_revision, truth
+
+NO_LONG_NAMES = "op.create_check_constraint('short', 'people', 'length(name) < 20')"
+
+
+def plant(server: Server, company: Company, *, times: int = 1) -> None:
+    """Insert people whose names are too long."""
+    with server.connect(company.database) as tenant:
+        query = "INSERT INTO people (name, surname) SELECT repeat('n', 30), 'x' FROM generate_series(1, %s)"
+        tenant.execute(query, [times])
+
+
+def assert_preflight(ops: Ops, name: str, line: str = PREFLIGHT) -> None:
+    """Give a revision an assertion."""
+    path = next(ops.settings.own_tenant_migrations.glob(f"*{name}.py"))
+    path.write_text(path.read_text() + line)
+    ops.forget_revisions()
+
+
+def test_who_was_not_moved_is_where_the_plan_found_them(
+    ops: Ops, fleet: list[Company], server: Server, maintenance: psycopg.Connection
+) -> None:
+    column(ops, "o1", None)
+    revise(ops, "o2", "o1", "op.execute('SELECT 1/0')")
+    shut = sql.Identifier(fleet[1].database)
+    maintenance.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(shut))
+    policy = FAST.model_copy(update={"workers": 1, "max_failures": "2", "canary": f"#{fleet[0].id} #{fleet[1].id}"})
+    with server.connect(fleet[0].database) as other, locks.try_lock(other, LOCK):
+        report = ops.migrate_tenant(policy=policy.model_copy(update={"one_transaction": True}))
+    assert statuses(report) in ("bffu", "bfuf")
+    assert {(one.before, one.after) for one in report.outcomes} == {((core_head(),), (core_head(),))}
+    assert list(ops.run(report.run_id or 0).outcomes) == list(report.outcomes)
+
+
+def test_a_run_is_undone_exactly(ops: Ops, fleet: list[Company], server: Server) -> None:
+    column(ops, "o1", None)
+    ops.migrate_tenant([fleet[0].id])
+    column(ops, "o2", "o1")
+    second = ops.migrate_tenant([fleet[0].id, fleet[1].id])
+    undone = ops.rollback_run(second.run_id or 0)
+    assert [(one.company_id, one.after) for one in undone.outcomes] == [
+        (fleet[0].id, ("o1",)),
+        (fleet[1].id, (core_head(),)),
+    ]
+    assert statuses(ops.rollback_run(second.run_id or 0)) == "ss"
+    with pytest.raises(UnknownRun):
+        ops.rollback_run(10_000)
+
+
+def test_a_run_is_not_undone_under_a_later_one(ops: Ops, fleet: list[Company]) -> None:
+    column(ops, "o1", None)
+    first = ops.migrate_tenant([fleet[0].id])
+    column(ops, "o2", "o1")
+    ops.migrate_tenant([fleet[0].id])
+    undone = ops.rollback_run(first.run_id or 0)
+    assert statuses(undone) == "f"
+    assert "Undo the later runs first" in undone.failed[0].why
+
+
+@pytest.mark.parametrize("verb", ["rollback_tenant", "reset_tenant", "fresh_tenant"])
+def test_only_what_applied_revisions_can_be_undone_or_resumed(ops: Ops, register: Register, verb: str) -> None:
+    company = register()
+    column(ops, "o1", None)
+    ops.migrate_tenant()
+    run = getattr(ops, verb)([company.id]).run_id
+    for undo in (ops.rollback_run, ops.resume_run):
+        with pytest.raises(UsageError, match=f"run {run} is a migrate-tenant-"):
+            undo(run)
+
+
+def test_what_a_failed_run_applied_is_the_last_that_is_rolled_back(
+    ops: Ops, fleet: list[Company], server: Server
+) -> None:
+    column(ops, "o1", None)
+    revise(ops, "o2", "o1", NO_LONG_NAMES)
+    plant(server, fleet[1])
+    assert statuses(ops.migrate_tenant(policy=FAST)) == "dfdd"
+    undone = ops.rollback_tenant(policy=FAST)
+    assert statuses(undone) == "dddd"
+    assert {truth(server, company) for company in fleet} == {((core_head(),), (core_head(),))}
+    assert [(one.revision, one.direction) for one in ops.history(fleet[1].id)] == [
+        ("o1", "downgrade"),
+        ("o1", "upgrade"),
+    ]
+
+
+def test_resume_takes_up_only_whom_it_is_told_to(ops: Ops, fleet: list[Company]) -> None:
+    revise(ops, "o1", None, "op.execute('SELECT 1/0')")
+    run = ops.migrate_tenant(policy=FAST).run_id or 0
+    revise(ops, "o1", None, *ADD_X)
+    assert [one.company_id for one in ops.resume_run(run, companies=[fleet[2].id]).outcomes] == [fleet[2].id]
+    assert ops.resume_run(run, policy=Policy(skip=(fleet[0].id,), match=("*0",))).outcomes == []
+    assert statuses(ops.resume_run(run, policy=Policy(skip=(fleet[0].id,)))) == "dsd"
+    assert statuses(ops.resume_run(run)) == "dsss"
+
+
+def test_a_dry_run_changes_no_stamp(ops: Ops, fleet: list[Company], maintenance: psycopg.Connection) -> None:
+    maintenance.execute(databases.stamp(fleet[0].database, ["7c5534caebad"]))
+    assert "its stamp says 7c5534caebad" in ops.dry_run(verify=True).notes[0]
+    assert databases.stamps(maintenance, fleet[0].database) == {fleet[0].database: ("7c5534caebad",)}
+
+
+def test_a_stamp_is_left_to_the_runner_that_is_at_the_database(
+    ops: Ops, fleet: list[Company], server: Server, maintenance: psycopg.Connection
+) -> None:
+    maintenance.execute(databases.stamp(fleet[0].database, ["7c5534caebad"]))
+    with server.connect(fleet[0].database) as other, locks.try_lock(other, LOCK):
+        # What was read may be what that runner is just leaving behind.
+        assert ops.migrate_tenant(verify=True).notes == []
+    assert databases.stamps(maintenance, fleet[0].database) == {fleet[0].database: ("7c5534caebad",)}
+    assert "put right" in ops.migrate_tenant(verify=True).notes[0]
+
+
+def test_an_assertion_about_what_is_still_to_be_made_is_not_asked(ops: Ops, fleet: list[Company]) -> None:
+    column(ops, "o1", None)
+    revise(ops, "o2", "o1", "op.execute('SELECT 1')")
+    assert_preflight(ops, "o2", '\npreflight = {"filled": "SELECT 1 FROM people WHERE o1 IS NOT NULL"}\n')
+    assert statuses(ops.migrate_tenant(policy=FAST)) == "dddd"
+
+
+def test_an_assertion_that_is_wrong_is_told(ops: Ops, fleet: list[Company]) -> None:
+    revise(ops, "o1", None, *ADD_X)
+    assert_preflight(ops, "o1", '\npreflight = {"typo": "SELECT 1 FROM poeple"}\n')
+    report = ops.migrate_tenant(policy=FAST)
+    assert statuses(report) == "ffff"
+    assert 'relation "poeple" does not exist' in report.failed[0].why
+
+
+def test_rows_that_go_anyway_stop_no_refresh(ops: Ops, register: Register, server: Server) -> None:
+    company = register()
+    revise(ops, "o1", None, NO_LONG_NAMES, "op.drop_constraint(op.f('ck_people_short'), 'people')")
+    assert_preflight(ops, "o1")
+    plant(server, company)
+    assert statuses(ops.refresh_tenant(policy=FAST)) == "d"
+    assert truth(server, company) == (("o1",), ("o1",))
+
+
+def test_an_assertion_does_not_wait_for_ever(ops: Ops, fleet: list[Company], server: Server) -> None:
+    revise(ops, "o1", None, NO_LONG_NAMES)
+    assert_preflight(ops, "o1")
+    with held(server, fleet[2], "LOCK TABLE people"):
+        report = ops.migrate_tenant(policy=FAST)
+    assert (report.ended, statuses(report)) == ("halted", "uufu")
+    assert "lock timeout" in report.failed[0].why
+
+
+def test_a_company_registered_under_a_live_revision_has_it(
+    ops: Ops, settings: Settings, register: Register, server: Server
+) -> None:
+    own_revision(settings, "o1", None, "op.get_bind().execute(sa.text('SELECT 1')); " + ADD_X[0], ADD_X[1])
+    path = next(settings.own_tenant_migrations.glob("*o1.py"))
+    path.write_text(path.read_text() + "\nlive = True\n")
+    ops.forget_revisions()
+    company = register()
+    assert truth(server, company) == (("o1",), ("o1",))
+    assert all(one.clean for one in ops.drift())
+    assert [one.status for one in ops.fresh_tenant().outcomes] == [Status.DONE]
