@@ -31,8 +31,8 @@ lint: $(STAMP) ## ruff (rules and layout) and mypy
 	$(BIN)/mypy
 
 bench: $(STAMP) ## the benchmarks, beside what they compare with; SIZE=40 for a quick look
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --system-certs --constraint constraints.txt --group bench
-	$(BIN)/python -m tests.benchmarks $(SIZE)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --system-certs --constraint constraints.txt --group bench
+	@$(BIN)/python -m tests.benchmarks $(SIZE)
 
 venv: $(STAMP) ## only create or refresh .venv
 	@:

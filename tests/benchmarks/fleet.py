@@ -1,27 +1,26 @@
-"""Ten revisions over a fleet: ours against raw psycopg threads, psql, and Alembic, on the same databases."""
+"""The fleet that all contenders migrate: companies that stand ten revisions behind before each of them begins."""
 
 from __future__ import annotations
 
-import io
 import os
-import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import alembic.command
-import psycopg
-from alembic.config import Config
-from psycopg import sql
+from psycopg import conninfo
 
-from mpm_ops import Company, Ops, Policy
-from mpm_ops.postgres import binaries, databases
+from mpm_ops import Company, Ops
+from mpm_ops.postgres import databases
+from mpm_ops.postgres.server import Server
 from mpm_ops.schema.plan import Plan
+from tests.benchmarks.comparison import milliseconds
 
+#: Companies that are worked on at the same time, by every contender that can.
+WORKERS = 4
 #: Revisions of the kinds that an application's releases bring, each with its undoing.
 REVISIONS = [
     ("ALTER TABLE people ADD COLUMN nickname text", "ALTER TABLE people DROP COLUMN nickname"),
@@ -52,7 +51,6 @@ REVISIONS = [
     ),
     ("ALTER TABLE people ADD COLUMN vip boolean NOT NULL DEFAULT false", "ALTER TABLE people DROP COLUMN vip"),
 ]
-WORKERS = 4
 _FILE = """
 import sqlalchemy as sa
 from alembic import op
@@ -87,17 +85,51 @@ def write_revisions(folder: Path, head: str) -> None:
         (folder / f"2026_12_{number:02}_0000_bench.py").write_text(text)
 
 
-class Fleet:
-    """Companies that stand ten revisions behind before each contender begins."""
+def company(number: int) -> dict[str, Any]:
+    """Return what a registration asks for."""
+    return {
+        "name": f"Company {number}",
+        "email": f"{number}@example.com",
+        "admin_email": f"admin-{number}@example.com",
+        "admin_password": "correct horse",
+    }
 
-    def __init__(self, ops: Ops, companies: Sequence[Company], scratch: Path) -> None:
+
+class Absent(Exception):
+    """A contender cannot be had here; the message says why."""
+
+
+def _nothing(_: Sequence[Company]) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to migrate companies, and how what it leaves behind is taken away (not timed)."""
+
+    migrate: Callable[[Sequence[Company]], None]
+    tidy: Callable[[Sequence[Company]], None] = _nothing
+    #: Whether it stamps databases itself, as ours must; the others are stamped afterwards (not timed).
+    stamps: bool = False
+
+
+class Fleet:
+    """Companies that stand ten revisions behind."""
+
+    def __init__(self, ops: Ops, scratch: Path, size: int) -> None:
         self.ops = ops
-        self.companies = companies
         self.scratch = scratch
-        installation = ops._installation
-        self.server, self.owner = installation.server, ops.settings.owner_role
-        self.behind = tuple(ops.tenant_states([companies[0].id])[0].heads or ())
-        self.plan: Plan = installation.tenant_tree.upgrade_plan(self.behind)
+        for number in range(len(ops.list_companies()), size):
+            ops.register(**company(number))
+        #: All of this installation.
+        self.companies: Sequence[Company] = ops.list_companies()
+        write_revisions(ops.settings.own_tenant_migrations, ops.tenant_revisions()[-1].id)
+        ops.forget_revisions()
+        self.server, self.owner = ops._installation.server, ops.settings.owner_role
+        self.tree = ops._installation.tenant_tree
+        self.behind = tuple(ops.tenant_states([self.companies[0].id])[0].heads or ())
+        self.plan: Plan = self.tree.upgrade_plan(self.behind)
+        #: The SQL text that all get, as one script.
         self.text = "\n".join(
             statement
             for step in self.plan.steps
@@ -105,105 +137,67 @@ class Fleet:
             for statement in ("BEGIN;", *part.statements, "COMMIT;")
         )
 
-    def measure(
-        self,
-        contender: Callable[[Sequence[Company]], None],
-        *,
-        sample: int = 0,
-        rounds: int = 1,
-        undo: Callable[[Sequence[Company]], None] = lambda _: None,
-    ) -> float:
-        """Return the milliseconds per company of the best of `rounds`; each is checked and undone."""
-        chosen = self.companies[:sample] if sample else self.companies
-        times = []
-        for _ in range(rounds):
-            began = time.perf_counter()
-            contender(chosen)
-            times.append((time.perf_counter() - began) / len(chosen) * 1000)
-            undo(chosen)
-            self.check_and_undo(chosen)
-        return min(times)
+    def race(
+        self, contenders: Mapping[str, Contender], *, sample: int | None = None, rounds: int = 1
+    ) -> dict[str, float]:
+        """Return each contender's milliseconds per company, by name: the best of `rounds` in which they take turns.
 
-    def check_and_undo(self, chosen: Sequence[Company]) -> None:
-        states = self.ops.tenant_states([company.id for company in chosen], verify=True)
-        late = [state for state in states if state.heads != self.plan.after]
-        assert not late, late[:3]
+        With a `sample` only so many companies are migrated. Each round is checked, and undone for the next.
+        """
+        chosen = self.companies[:sample]
+        times: dict[str, list[float]] = {name: [] for name in contenders}
+        for _ in range(rounds):
+            for name, contender in contenders.items():
+                self._settle()
+                times[name].append(milliseconds(partial(contender.migrate, chosen)) / len(chosen))
+                contender.tidy(chosen)
+                self._check(chosen, stamped=contender.stamps)
+                self.undo(chosen)
+        return {name: min(found) for name, found in times.items()}
+
+    def undo(self, chosen: Sequence[Company]) -> None:
+        """Take companies back to where they stand ten revisions behind."""
         report = self.ops.rollback_tenant([company.id for company in chosen], step=len(REVISIONS))
         assert report.ok, report
 
-    def ours(self, chosen: Sequence[Company]) -> None:
-        """One run of ours."""
-        report = self.ops.migrate_tenant([company.id for company in chosen], policy=Policy(workers=WORKERS))
-        assert report.ok, report.failed[0]
-
-    def raw(self, chosen: Sequence[Company]) -> None:
-        """The same SQL text by raw psycopg, as many threads, one connection for each company."""
-
-        def one(company: Company) -> None:
-            with psycopg.connect(self.server.dsn(company.database), autocommit=True) as connection:
-                connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self.owner)))
-                connection.execute(self.text.encode())
-
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(one, chosen))
-        self.stamp(chosen)
-
-    def psql(self, chosen: Sequence[Company]) -> None:
-        """`psql -f` by `xargs -P 4`."""
-        program = psql()
-        script = self.scratch / "plan.sql"
-        script.write_text(f'SET ROLE "{self.owner}";\n{self.text}')
-        dsn = self.server.dsn("DATABASE")
-        options = ["-qX", "-v", "ON_ERROR_STOP=1", "-f", str(script), dsn]
-        command = ["xargs", "-P", "4", "-I", "DATABASE", program, *options]
-        names = "\n".join(company.database for company in chosen)
-        subprocess.run(command, input=names, text=True, check=True, stdout=subprocess.DEVNULL)
-        self.stamp(chosen)
-
-    def alembic_loop(self, chosen: Sequence[Company]) -> None:
-        """Alembic's own upgrade, in this process, one company after the other."""
-        for company in chosen:
-            engine = self.server.engine(company.database)
-            with engine.connect() as connection, redirect_stdout(io.StringIO()):
-                connection.exec_driver_sql(f'SET ROLE "{self.owner}"')
-                connection.commit()
-                config = self.ops._installation.tenant_tree._config(connection=connection)
-                alembic.command.upgrade(config, "heads")
-            engine.dispose()
-
-    def alembic_processes(self, chosen: Sequence[Company], *, at_once: int) -> None:
-        """`alembic upgrade heads` as a process for each company."""
-        ini = self.scratch / "alembic.ini"
-        config: Config = self.ops._installation.tenant_tree._config()
-        keys = ("script_location", "version_locations", "path_separator")
-        lines = [f"{key} = {(config.get_main_option(key) or '').replace(chr(10), chr(10) + '    ')}" for key in keys]
-        ini.write_text("[alembic]\n" + "\n".join(lines) + "\n")
-        environment = {
-            **os.environ,
-            "MPM_OPS_DATABASE_URL": self.server.dsn("postgres"),
-            "MPM_OPS_PREFIX": self.ops.settings.prefix,
-        }
-        command = [sys.executable, "-m", "alembic", "-c", str(ini), "-x", "database=DATABASE", "upgrade", "heads"]
-        names = "\n".join(company.database for company in chosen)
-        xargs = ["xargs", "-P", str(at_once), "-I", "DATABASE", *command]
-        subprocess.run(xargs, input=names, text=True, check=True, env=environment, capture_output=True)
-
-    def stamp(self, chosen: Sequence[Company]) -> None:
-        """Those that do not stamp are stamped afterwards, so that undoing finds them; it is part of their time."""
+    def _settle(self) -> None:
+        """Have the server write what is dirty, so that nobody pays for those before."""
         with self.server.connect("postgres") as connection:
-            for company in chosen:
-                connection.execute(databases.stamp(company.database, self.plan.after))
+            connection.execute("CHECKPOINT")
+
+    def _check(self, chosen: Sequence[Company], *, stamped: bool) -> None:
+        """See that every company got there, by its own table and by its stamp, which undoing goes by."""
+        if not stamped:
+            with self.server.connect("postgres") as connection, connection.transaction():
+                for company in chosen:
+                    connection.execute(databases.stamp(company.database, self.plan.after))
+        states = self.ops.tenant_states([company.id for company in chosen], verify=True)
+        late = [state for state in states if state.heads != self.plan.after or state.state == "wrong stamp"]
+        assert not late, late[:3]
+
+    def each(self, work: Callable[[Company], object], chosen: Sequence[Company]) -> None:
+        """Do some work for each company, as many at a time as the contenders do."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(work, chosen))
 
 
-def opening(ops: Ops, companies: Sequence[Company]) -> float:
-    """Return the seconds that opening and closing a connection to each company takes, in as many threads as ours."""
-    server = ops._installation.server
-    began = time.perf_counter()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda company: psycopg.connect(server.dsn(company.database)).close(), companies))
-    return time.perf_counter() - began
+def libpq(server: Server, database: str) -> dict[str, str]:
+    """Return an environment that tells any program on libpq, or like it, how to reach a database."""
+    given = {"port": "5432", **conninfo.conninfo_to_dict(server.dsn(database))}
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "passfile": "PGPASSFILE"}
+    return {
+        **os.environ,
+        "PGDATABASE": database,
+        **{variable: str(given[name]) for name, variable in names.items() if given.get(name)},
+    }
 
 
-def psql() -> str:
-    """Return the psql of this machine, else the one that comes with the embedded server."""
-    return shutil.which("psql") or str(binaries.installed() / binaries.BIN / "psql")
+def xargs(
+    command: Sequence[str | Path], chosen: Sequence[Company], *, at_once: int, env: Mapping[str, str] | None = None
+) -> None:
+    """Run `command` as a process for each company, with its database in place of the word DATABASE."""
+    names = "\n".join(company.database for company in chosen)
+    line = ["xargs", "-P", str(at_once), "-I", "DATABASE", *map(str, command)]
+    done = subprocess.run(line, input=names, text=True, env=env, capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stderr[-2000:]}")
