@@ -13,17 +13,20 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 # Prefect gives its temporary server 20 seconds; a cold start on two cores needs more.
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 
-.PHONY: help demo test lint bench venv constraints clean reinstall
+.PHONY: help demo test test-slow lint bench venv constraints clean reinstall
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP) ## a fleet on an embedded server, from nothing to a query over all companies
 	@$(BIN)/mpm-ops demo
 
-test: $(STAMP) ## the whole test suite, on an embedded server
-	$(BIN)/pytest
+test: $(STAMP) ## the tests, on an embedded server
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(STAMP) ## the tests that kill processes, stop servers and copy databases
+	$(BIN)/pytest -m slow
 
 lint: $(STAMP) ## ruff (rules and layout) and mypy
 	$(BIN)/ruff check

@@ -27,6 +27,10 @@ from tests.integration.test_migrations import Register
 from tests.integration.test_register import GIVEN
 from tests.integration.test_servers import second, west
 
+#: Minutes of killed processes, stopped servers and copies: `make test-slow`.
+pytestmark = pytest.mark.slow
+
+
 __all__ = ["deployer", "run", "second", "west"]  # fixtures
 
 #: An id that no company of a test gets.

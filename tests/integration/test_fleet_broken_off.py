@@ -20,10 +20,14 @@ from mpm_ops.postgres.server import Server
 from tests.integration.test_fleet import ADD_X, FAST, column, held, revise, statuses
 from tests.integration.test_migrations import Register, core_head, truth
 
+#: Minutes of killed processes, stopped servers and copies: `make test-slow`.
+pytestmark = pytest.mark.slow
+
 CHILD = """
 import sys
 from mpm_ops import Ops, Policy, Settings
 from pydantic import SecretStr
+
 settings = Settings.model_validate_json(sys.argv[1]).model_copy(update={"database_url": SecretStr(sys.stdin.read())})
 with Ops(settings) as ops:
     report = getattr(ops, sys.argv[2])(policy=Policy(workers=1, lock_timeout=0))

@@ -45,6 +45,10 @@ from tests.integration.fleet_model import (
 )
 from tests.integration.test_migrations import Register, own_revision
 
+#: Minutes of killed processes, stopped servers and copies: `make test-slow`.
+pytestmark = pytest.mark.slow
+
+
 DEEP = os.environ.get("MPM_OPS_HYPOTHESIS") == "deep"
 SETTINGS = hypothesis_settings(
     max_examples=300 if DEEP else 10,

@@ -18,6 +18,10 @@ from tests.conftest import PREFIX, clean, make_settings, reachable_directory
 from tests.integration.test_fleet import column, revise, statuses
 from tests.integration.test_migrations import Register, core_head, truth
 
+#: Minutes of killed processes, stopped servers and copies: `make test-slow`.
+pytestmark = pytest.mark.slow
+
+
 NUMBER = 6
 PATIENT = Policy(workers=2, attempts=2, backoff=0.01, lock_timeout=0)
 Mode = Literal["fast", "immediate"]

@@ -29,6 +29,9 @@ from tests.integration.test_migrations import Register, core_head, truth
 from tests.integration.test_register import GIVEN
 from tests.integration.test_servers import second, west
 
+#: Minutes of killed processes, stopped servers and copies: `make test-slow`.
+pytestmark = pytest.mark.slow
+
 __all__ = ["deployer", "second", "west"]  # fixtures
 
 SCRATCH = f"{PREFIX}scratch_"
@@ -276,6 +279,7 @@ CHILD = """
 import sys
 from mpm_ops import Ops, Settings
 from pydantic import SecretStr
+
 settings = Settings.model_validate_json(sys.argv[1]).model_copy(update={"database_url": SecretStr(sys.stdin.read())})
 with Ops(settings) as ops:
     ops.rehearse(count=1)

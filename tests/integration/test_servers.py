@@ -25,6 +25,10 @@ from tests.integration.test_fleet import ADD_X, column, revise, statuses
 from tests.integration.test_migrations import Register, core_head, truth
 from tests.integration.test_register import GIVEN, SCRIPT, environment
 
+#: Minutes of killed processes, stopped servers and copies: `make test-slow`.
+pytestmark = pytest.mark.slow
+
+
 FAST = Policy(workers=4, attempts=2, backoff=0.01, lock_timeout=300)
 
 
