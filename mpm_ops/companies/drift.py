@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg
 
@@ -19,6 +20,7 @@ from mpm_ops.postgres import databases
 from mpm_ops.records import Company, CompanyDrift
 from mpm_ops.schema import drift as catalogs
 from mpm_ops.schema.apply import apply
+from mpm_ops.schema.live import LivePool
 
 
 def drift(
@@ -47,7 +49,7 @@ class _References:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._keys: dict[tuple[int, tuple[str, ...]], str] = {}
-        self._found: dict[str, catalogs.Catalog] = {}
+        self._found: dict[str, catalogs.Catalog | MpmOpsError] = {}
         self._lock = threading.Lock()
 
     def key(self, version: int, heads: tuple[str, ...]) -> str:
@@ -65,22 +67,36 @@ class _References:
         """Return the reference of that key; it is built on `server` when nobody has built it yet."""
         with self._lock:
             if key not in self._found:
-                with self._installation.central() as connection:
-                    found = memory.reference(connection, key)
-                    if found is None:
-                        found = dict(self._built(server, heads))
-                        memory.save_reference(connection, key, found)
-                self._found[key] = found
-            return self._found[key]
+                try:
+                    self._found[key] = self._remembered_or_built(key, server, heads)
+                except MpmOpsError as exc:
+                    # Two hundred companies in this state need not try in vain two hundred times.
+                    self._found[key] = exc
+            found = self._found[key]
+        if isinstance(found, MpmOpsError):
+            raise found
+        return found
+
+    def _remembered_or_built(self, key: str, server: str, heads: tuple[str, ...]) -> catalogs.Catalog:
+        with self._installation.central() as connection:
+            found: catalogs.Catalog | None = memory.reference(connection, key)
+            if found is None:
+                found = self._built(server, heads)
+                memory.save_reference(connection, key, found)
+            return found
 
     def _built(self, server: str, heads: tuple[str, ...]) -> catalogs.Catalog:
         installation = self._installation
         plan = installation.tenant_tree.plan_to(heads)
         owner = installation.settings.owner_role
-        with installation.maintenance(server) as connection, scratch_name(installation, connection) as name:
+        with (
+            installation.maintenance(server) as connection,
+            scratch_name(installation, connection) as name,
+            closing(LivePool()) as live,
+        ):
             databases.create(connection, name, owner=owner)
             databases.close_to_public(connection, name)
-            apply(installation.server_named(server), name, plan, owner=owner)
+            apply(installation.server_named(server), name, plan, owner=owner, live=live)
             with installation.server_named(server).connect(name, role=owner) as scratch:
                 return catalogs.read_catalog(scratch)
 

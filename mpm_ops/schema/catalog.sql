@@ -4,9 +4,7 @@
 -- columns, constraints, indexes, statistics, triggers, rules and policies, and functions and types. Left out: rows,
 -- comments, grants, the order of columns, and `alembic_version`. An owner is told only where it is not the role that
 -- asks. No line holds an OID, and nothing depends on the session's settings once `mpm_ops.schema.drift` has set them.
-WITH me AS MATERIALIZED (
-    SELECT oid FROM pg_roles WHERE rolname = current_user
-), brought AS MATERIALIZED (
+WITH brought AS MATERIALIZED (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), relations AS MATERIALIZED (
     SELECT c.oid, c.relname AS name, c.relkind AS kind, c.relowner AS owner, c.relpersistence AS persistence,
@@ -28,8 +26,10 @@ SELECT CASE r.kind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN '
            CASE WHEN r.guarded THEN 'row level security' END,
            CASE WHEN r.forced THEN 'forced' END,
            CASE WHEN r.identity NOT IN ('d', 'n') THEN 'replica identity ' || r.identity::text END,
-           CASE WHEN r.owner <> me.oid THEN 'owned by ' || r.owner::regrole END) AS definition
-FROM relations r, me
+           'inherits ' || (SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
+                           FROM pg_inherits i WHERE i.inhrelid = r.oid),
+           'owned by ' || nullif(r.owner::regrole::text, quote_ident(current_user))) AS definition
+FROM relations r
 UNION ALL
 SELECT 'column', r.name || '.' || a.attname,
        concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
@@ -59,32 +59,48 @@ UNION ALL
 SELECT 'statistics', s.stxname::text, pg_get_statisticsobjdef(s.oid)
 FROM relations r JOIN pg_statistic_ext s ON s.stxrelid = r.oid
 UNION ALL
-SELECT 'trigger', r.name || '.' || t.tgname, pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' ' || t.tgenabled::text END
-FROM relations r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
+-- A foreign key's own triggers bear OIDs in their names; they matter once somebody has switched them off.
+SELECT 'trigger', r.name || '.' || CASE WHEN t.tgisinternal THEN coalesce(c.conname, t.tgname) ELSE t.tgname END,
+       concat_ws(' ', CASE WHEN NOT t.tgisinternal THEN pg_get_triggerdef(t.oid) END,
+           CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END)
+FROM relations r JOIN pg_trigger t ON t.tgrelid = r.oid LEFT JOIN pg_constraint c ON c.oid = t.tgconstraint
+WHERE NOT t.tgisinternal OR t.tgenabled <> 'O'
 UNION ALL
-SELECT 'rule', r.name || '.' || w.rulename, pg_get_ruledef(w.oid)
+SELECT 'rule', r.name || '.' || w.rulename,
+       concat_ws(' ', pg_get_ruledef(w.oid),
+           CASE w.ev_enabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END)
 FROM relations r JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'
 UNION ALL
 SELECT 'policy', r.name || '.' || p.polname,
        concat_ws(' ', p.polcmd::text, CASE WHEN p.polpermissive THEN 'permissive' END,
-           'for ' || (SELECT string_agg(CASE m WHEN 0 THEN 'public' ELSE m::regrole::text END, ', ') FROM unnest(p.polroles) AS m),
+           'for ' || (SELECT string_agg(CASE m WHEN 0 THEN 'public' ELSE m::regrole::text END, ', ' ORDER BY m)
+                      FROM unnest(p.polroles) AS m),
            'using ' || pg_get_expr(p.polqual, p.polrelid), 'check ' || pg_get_expr(p.polwithcheck, p.polrelid))
 FROM relations r JOIN pg_policy p ON p.polrelid = r.oid
 UNION ALL
 SELECT 'function', p.oid::regprocedure::text,
-       CASE p.prokind WHEN 'a' THEN 'aggregate' ELSE pg_get_functiondef(p.oid) END
+       concat_ws(' ',
+           CASE WHEN p.prokind = 'a'
+                THEN (SELECT concat_ws(' ', 'aggregate', g.aggtransfn, g.aggfinalfn, g.aggcombinefn,
+                                       format_type(g.aggtranstype, NULL), g.agginitval)
+                      FROM pg_aggregate g WHERE g.aggfnoid = p.oid)
+                ELSE pg_get_functiondef(p.oid) END,
+           'owned by ' || nullif(p.proowner::regrole::text, quote_ident(current_user)))
 FROM pg_proc p
 WHERE p.pronamespace = 'public'::regnamespace
   AND p.oid NOT IN (SELECT objid FROM brought WHERE classid = 'pg_proc'::regclass)
 UNION ALL
 SELECT 'type', t.typname::text,
-       CASE t.typtype
-           WHEN 'e' THEN (SELECT 'enum ' || string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)
-           WHEN 'd' THEN concat_ws(' ', 'domain', format_type(t.typbasetype, t.typtypmod), CASE WHEN t.typnotnull THEN 'not null' END,
-               'default ' || t.typdefault,
-               (SELECT string_agg(c.conname || ' ' || pg_get_constraintdef(c.oid), ', ' ORDER BY c.conname)
-                FROM pg_constraint c WHERE c.contypid = t.oid AND c.contype = 'c'))
-           ELSE t.typtype::text END
+       concat_ws(' ',
+           'enum ' || (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+                       FROM pg_enum e WHERE e.enumtypid = t.oid),
+           'range of ' || (SELECT format_type(g.rngsubtype, NULL) FROM pg_range g WHERE g.rngtypid = t.oid),
+           CASE WHEN t.typtype = 'd' THEN 'domain ' || format_type(t.typbasetype, t.typtypmod) END,
+           CASE WHEN t.typnotnull THEN 'not null' END,
+           'default ' || t.typdefault,
+           (SELECT string_agg(c.conname || ' ' || pg_get_constraintdef(c.oid), ', ' ORDER BY c.conname)
+            FROM pg_constraint c WHERE c.contypid = t.oid AND c.contype = 'c'),
+           'owned by ' || nullif(t.typowner::regrole::text, quote_ident(current_user)))
 FROM pg_type t
 WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd', 'r')
   AND t.oid NOT IN (SELECT objid FROM brought WHERE classid = 'pg_type'::regclass)

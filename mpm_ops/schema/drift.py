@@ -36,17 +36,18 @@ _CATALOGS = {
 }
 #: The first OID that is not the server's own.
 _FIRST_OID = 16_384
-# Whatever changes a row of a catalog writes it anew, and the new version has the number of its transaction. What
-# VACUUM and ANALYZE count up in place keeps the old one.
+# Whatever changes a row of a catalog writes it anew, and the new version has the number of its transaction, which no
+# row had before. What VACUUM and ANALYZE count up in place keeps the old one. Hashed as text: of a bigint only the two
+# halves, one XORed into the other, would count.
 _VERSIONS = " UNION ALL ".join(
-    f"SELECT {key} AS about, xmin AS version FROM pg_catalog.pg_{name} WHERE {key} >= {_FIRST_OID}"  # noqa: S608 ours
+    f"SELECT xmin AS version FROM pg_catalog.pg_{name} WHERE {key} >= {_FIRST_OID}"  # noqa: S608 ours
     for name, key in _CATALOGS.items()
 )
 _MARKER = f"""
-    SELECT count(*) || ':' || coalesce(sum(hashint8extended((about::bigint << 32) | version::text::bigint, 0)), 0)
-    FROM ({_VERSIONS}) AS rows
+    SELECT count(*) || ':' || coalesce(sum(hashtextextended(version::text, 0)), 0) FROM ({_VERSIONS}) AS rows
 """  # noqa: S608 ours
-_HEADS = "SELECT version_num FROM public.alembic_version ORDER BY version_num"
+# Sorted here: to sort so few rows the server would first have to read much of its catalog.
+_HEADS = "SELECT version_num FROM public.alembic_version"
 
 #: Kind and name of an object to its definition.
 Catalog = Mapping[tuple[str, str], str]
@@ -71,7 +72,7 @@ def glance(connection: psycopg.Connection, *, owner: str) -> Glance:
             raise
         rows = run_script(connection, [role, _MARKER])  # a database at base has no alembic_version
     (marker,), *heads = rows
-    return Glance(heads=tuple(str(head) for (head,) in heads), marker=str(marker))
+    return Glance(heads=tuple(sorted(str(head) for (head,) in heads)), marker=str(marker))
 
 
 def read_catalog(connection: psycopg.Connection) -> Catalog:
@@ -108,8 +109,9 @@ def _lines() -> str:
 
 
 def _settle(connection: psycopg.Connection) -> None:
-    """Make the texts independent of the session: names qualified, dates in one style; and leave the compiler out."""
+    """Make the texts independent of the session, and of what somebody has set for the database; no compiler."""
     connection.execute(
         "SET TRANSACTION READ ONLY; SET LOCAL search_path = pg_catalog; SET LOCAL datestyle = ISO;"
-        "SET LOCAL intervalstyle = postgres; SET LOCAL jit = off"
+        "SET LOCAL intervalstyle = postgres; SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = hex;"
+        "SET LOCAL quote_all_identifiers = off; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off"
     )
