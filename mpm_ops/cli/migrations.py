@@ -17,7 +17,6 @@ from mpm_ops.cli.output import (
     print_json,
     print_report,
     print_table,
-    progress,
     talk,
 )
 from mpm_ops.cli.policy import (
@@ -37,6 +36,7 @@ from mpm_ops.cli.policy import (
     make_policy,
     terms,
 )
+from mpm_ops.cli.progress import progress
 from mpm_ops.cli.rehearsal import print_rehearsal
 from mpm_ops.errors import InvalidInput, UsageError
 from mpm_ops.shipped import is_checkout

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mpm_ops.companies.account import Hooks
 from mpm_ops.errors import Refused
-from mpm_ops.records import Cause, DryRun, FleetReport, Outcome, Status
+from mpm_ops.records import Cause, DryRun, FleetReport, Status
 
 #: For data: what a pipe or a file should get.
 data = Console(soft_wrap=False)
@@ -68,41 +65,6 @@ def _cell(value: object) -> str:
     if isinstance(value, (tuple, list)):
         return ", ".join(map(str, value))
     return str(value)
-
-
-@contextmanager
-def progress(title: str) -> Iterator[Hooks]:
-    """Show a bar while a fleet run is under way; yields the hooks that move it."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[count]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=talk, transient=True) as bar:
-        task = bar.add_task(title, total=None, count="")
-
-        weights: dict[int, float] = {}
-
-        def on_start(expected: Mapping[int, float]) -> None:
-            weights.update(expected)
-            bar.update(task, total=sum(expected.values()), count=f"0/{len(expected)}")
-            if not talk.is_terminal:
-                talk.print(f"{title}: {len(expected)} companies")
-
-        def on_outcome(outcome: Outcome) -> None:
-            done.append(outcome)
-            # By how long each took the last time, so that the time left is honest with a large company among small.
-            bar.update(task, advance=weights.get(outcome.company_id, 1.0), count=f"{len(done)}/{len(weights)}")
-            if outcome.failure is not None:
-                talk.print(f"[red]{escape(outcome.company)}[/]: {escape(outcome.failure.message)}")
-            elif not talk.is_terminal and len(done) % max(1, len(weights) // 10) == 0:
-                talk.print(f"{len(done)} of {len(weights)} companies")
-
-        done: list[Outcome] = []
-        yield Hooks(on_start=on_start, on_outcome=on_outcome, on_note=lambda note: talk.print(escape(note)))
 
 
 def print_report(report: FleetReport, *, as_json: bool, again: Callable[[Cause], str] | None = None) -> None:

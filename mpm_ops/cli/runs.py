@@ -8,7 +8,8 @@ import typer
 
 import mpm_ops
 from mpm_ops.cli.options import AsJson, CompanyTerm, Force
-from mpm_ops.cli.output import consent, data, print_json, print_report, print_table, progress
+from mpm_ops.cli.output import consent, data, print_json, print_report, print_table
+from mpm_ops.cli.progress import progress
 
 RunId = Annotated[int, typer.Argument(metavar="RUN", help="Its number: mpm-ops runs.")]
 

@@ -17,6 +17,7 @@ from rich.text import Text
 import mpm_ops
 from mpm_ops.cli.options import AsJson
 from mpm_ops.cli.output import as_line, data, print_json, print_table
+from mpm_ops.errors import MpmOpsError, ServerError, Transient
 from mpm_ops.records import FleetStatus, Run, Status
 
 Watch = Annotated[
@@ -39,7 +40,7 @@ def status(
 ) -> None:
     """Tell how many companies are at which revision, who needs attention, and how a run under way is getting on.
 
-    Exit code 1 when somebody needs attention; a watch that Ctrl-C ends is 0.
+    Exit code 1 when somebody needs attention. A watch goes on while a server is away; Ctrl-C ends it with 0.
 
     Example: mpm-ops status --watch 2
     """
@@ -99,19 +100,29 @@ def _watch(ops: mpm_ops.Ops, seconds: float, *, verify: bool, as_json: bool) -> 
         return
 
 
-def _looks(ops: mpm_ops.Ops, seconds: float, *, verify: bool) -> Iterator[FleetStatus]:
+def _looks(ops: mpm_ops.Ops, seconds: float, *, verify: bool) -> Iterator[FleetStatus | MpmOpsError]:
+    """Look again and again; from the second look on, a server that is away is what there is to see, and no end."""
+    yield ops.status(verify=verify)
     while True:
-        yield ops.status(verify=verify)
         time.sleep(seconds)
+        try:
+            found: FleetStatus | MpmOpsError = ops.status(verify=verify)
+        except (ServerError, Transient) as exc:
+            found = exc
+        yield found
 
 
-def _plain(found: FleetStatus) -> dict[str, object]:
+def _plain(found: FleetStatus | MpmOpsError) -> dict[str, object]:
+    if isinstance(found, MpmOpsError):
+        return {"error": str(found), "hint": found.hint}
     spread = [{"heads": heads, "companies": number} for heads, number in found.revisions.items()]
     return {**dataclasses.asdict(found), "revisions": spread}
 
 
-def _picture(found: FleetStatus) -> RenderableType:
+def _picture(found: FleetStatus | MpmOpsError) -> RenderableType:
     """Return the state as a person looks at it: a bar for each revision, then who needs attention, then the runs."""
+    if isinstance(found, MpmOpsError):
+        return Text(f"{found}; looking again", style="bold red")
     table = Table("at", "companies", "share", "", header_style="bold")
     for heads, number in found.revisions.items():
         share = "█" * max(1, round(30 * number / len(found.states)))

@@ -9,8 +9,9 @@ import typer
 
 import mpm_ops
 from mpm_ops.cli.options import AsJson, Force, OneOrAll
-from mpm_ops.cli.output import consent, only_those, print_report, progress
+from mpm_ops.cli.output import consent, only_those, print_report
 from mpm_ops.cli.policy import Only, terms
+from mpm_ops.cli.progress import progress
 
 
 def add_to(app: typer.Typer) -> None:

@@ -36,7 +36,7 @@ _PATIENCE = 30.0
 class Hooks:
     """What a caller may want to be told while a run is under way; called in the caller's thread."""
 
-    #: The seconds that each company, by id, took the last time; 1 where nobody knows.
+    #: How many seconds each company, by id, is going to take: as many as the last time, 0 where there is nothing to do.
     on_start: Callable[[Mapping[int, float]], None] = field(default=lambda _: None)
     on_outcome: Callable[[Outcome], None] = field(default=lambda _: None)
     #: What happens to the run itself: paused, soaking.
@@ -166,7 +166,8 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
             ledger.record(connection, run_id, [outcome for outcome in job.idle if outcome.failure])
             expected = _expected(installation, connection, job.action, waiting) if waiting else {}
         pages = Account(installation, run_id, connection, by_server(waiting))
-        hooks.on_start({one.company.id: expected.get(one.company.id, 1.0) for one in job.planned})
+        weights = {one.company.id: expected.get(one.company.id, 1.0) for one in job.planned}
+        hooks.on_start(weights | dict.fromkeys(idle, 0.0))
         for outcome in job.idle:
             hooks.on_outcome(outcome)
         ran, lost = Ran(outcomes=[], ended="finished"), ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import MigrationError, MpmOpsError, UnknownState
@@ -20,7 +21,16 @@ def states(installation: Installation, companies: Sequence[Company], *, verify: 
     """Tell where each company's database is and what is pending; `verify` trusts no stamp. Read-only."""
     stamps = read_stamps(installation, companies, verify=verify)
     wrong = mistaken(installation, companies, stamps) if verify else {}
-    found = [_state(installation, company, stamps) for company in companies]
+    tree = installation.tenant_tree
+
+    @cache  # a fleet is in few states
+    def pending(heads: tuple[str, ...]) -> tuple[str, ...] | None:
+        try:
+            return tuple(revision.id for revision in tree.pending(heads))
+        except UnknownState:
+            return None
+
+    found = [_state(company, stamps.get(company.database), pending) for company in companies]
     return [dataclasses.replace(one, state="wrong stamp") if one.company_id in wrong else one for one in found]
 
 
@@ -122,25 +132,26 @@ def _read(installation: Installation, company: Company) -> tuple[str, ...] | Mpm
         return exc
 
 
-def _state(installation: Installation, company: Company, stamps: Stamps) -> CompanyState:
-    found = stamps.get(company.database)
+def _state(
+    company: Company,
+    found: tuple[str, ...] | MpmOpsError | None,
+    pending_from: Callable[[tuple[str, ...]], tuple[str, ...] | None],
+) -> CompanyState:
     heads = found if isinstance(found, tuple) else None
-    pending: tuple[str, ...] = ()
+    pending = None if heads is None else pending_from(heads)
     if found is None:
         state = "no database"
     elif heads is None:
         state = "unreachable"
+    elif pending is None:
+        state = "unknown revision"
     else:
-        try:
-            pending = tuple(revision.id for revision in installation.tenant_tree.pending(heads))
-            state = "behind" if pending else "current"
-        except UnknownState:
-            state = "unknown revision"
+        state = "behind" if pending else "current"
     return CompanyState(
         company_id=company.id,
         company=company.name,
         database=company.database,
         heads=heads,
-        pending=pending,
+        pending=pending or (),
         state=state,
     )

@@ -8,8 +8,13 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+
+import psycopg
+from psycopg import errors
 
 from mpm_ops import Settings
+from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
 from tests.cli.conftest import Run
 from tests.integration.test_migrations import Register
@@ -64,3 +69,32 @@ def test_a_watch_through_a_pipe_is_a_line_of_json_each_time(settings: Settings, 
     process.communicate(timeout=30)
     assert process.returncode == 0
     assert [[one["company"] for one in look["states"]] for look in found] == [["Acme Power"]] * 2
+
+
+def test_a_watch_goes_on_while_the_central_database_is_away(
+    settings: Settings, register: Register, maintenance: psycopg.Connection
+) -> None:
+    register("Acme Power")
+    process = subprocess.Popen(
+        [*WATCH, "--json"], env=environment(settings), stdout=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+    )
+    assert process.stdout is not None
+    looks = (json.loads(line) for line in process.stdout)
+    assert "states" in next(looks)
+    central, elsewhere = settings.central_database, f"{settings.central_database}_away"
+    move(maintenance, central, elsewhere)
+    away = next(look for look in looks if "error" in look)
+    assert f'database "{central}" does not exist' in away["error"]
+    move(maintenance, elsewhere, central)
+    assert [one["company"] for one in next(look for look in looks if "error" not in look)["states"]] == ["Acme Power"]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def move(maintenance: psycopg.Connection, name: str, new: str) -> None:
+    """Rename a database that somebody keeps connecting to."""
+    while databases.exists(maintenance, name):
+        databases.end_sessions(maintenance, name)
+        with suppress(errors.ObjectInUse):
+            databases.rename(maintenance, name, new)
