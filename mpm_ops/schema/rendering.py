@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,9 +31,20 @@ LOCK = threading.RLock()
 
 
 @contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """Import revision files from their text. Python's cache of bytecode knows a file by its size and the second in
+    which it was written, so a typo mended within that second, in as many letters, would run as it was."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+@contextmanager
 def alembic_border(doing: str, *, live: bool = False) -> Iterator[None]:
     """Hold the lock, and turn what Alembic or a revision file raises into ours; `live` says that it has a database."""
-    with LOCK:
+    with LOCK, _without_bytecode():
         try:
             yield
         except MpmOpsError:

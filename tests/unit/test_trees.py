@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,11 @@ def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
 def test_any_accepted_name_makes_a_file_that_compiles(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     made = tenant_tree(tmp_path_factory.mktemp("own")).new_revision(name, own=True)
     compile(Path(made.path).read_text(), made.path, "exec")
+
+
+def test_a_revision_mended_within_the_second_in_as_many_letters_is_read_anew(tmp_path: Path) -> None:
+    for up in ("op.execute('ALTER TABEL x')", "op.execute('ALTER TABLE x')"):
+        path = write(tmp_path, "aa", None, up=up)
+        os.utime(path, (1_800_000_000, 1_800_000_000))
+        step = rendered(tmp_path, "aa")
+        assert up[12:-2] in [statement for part in step.parts for statement in part.statements]
