@@ -25,6 +25,8 @@ class Check:
     #: The reference that it was compared with, and the marker of its catalog at that time.
     reference: str
     marker: str
+    #: Its counters when nobody was connected to it, just before; empty when somebody was.
+    rest: str
     differences: Sequence[Difference]
     checked_at: dt.datetime
 
@@ -47,7 +49,7 @@ def checks(connection: psycopg.Connection, company_ids: Collection[int]) -> dict
     """Return the last check of each of these companies, by id; one that was never checked is not in it. Read-only."""
     rows = connection.execute(
         """
-        SELECT company_id, heads, reference, marker, differences, checked_at
+        SELECT company_id, heads, reference, marker, rest, differences, checked_at
         FROM ops.drift_checks WHERE company_id = ANY(%s)
         """,
         [list(company_ids)],
@@ -58,10 +60,11 @@ def checks(connection: psycopg.Connection, company_ids: Collection[int]) -> dict
             heads=tuple(heads),
             reference=key,
             marker=marker,
+            rest=rest,
             differences=[Difference(**one) for one in differences],
             checked_at=checked_at,
         )
-        for company_id, heads, key, marker, differences, checked_at in rows
+        for company_id, heads, key, marker, rest, differences, checked_at in rows
     }
 
 
@@ -71,14 +74,15 @@ def save_checks(connection: psycopg.Connection, checks: Sequence[Check]) -> None
     with connection.transaction():
         connection.execute(
             """
-            INSERT INTO ops.drift_checks (company_id, heads, reference, marker, differences, checked_at)
+            INSERT INTO ops.drift_checks (company_id, heads, reference, marker, rest, differences, checked_at)
             SELECT n.* FROM jsonb_to_recordset(%s) AS n (
-                company_id bigint, heads text[], reference text, marker text, differences jsonb, checked_at timestamptz
+                company_id bigint, heads text[], reference text, marker text, rest text, differences jsonb,
+                checked_at timestamptz
             )
             JOIN companies c ON c.id = n.company_id
             ON CONFLICT (company_id) DO UPDATE SET
                 heads = excluded.heads, reference = excluded.reference, marker = excluded.marker,
-                differences = excluded.differences, checked_at = excluded.checked_at
+                rest = excluded.rest, differences = excluded.differences, checked_at = excluded.checked_at
             """,
             [Jsonb(rows)],
         )

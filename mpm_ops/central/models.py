@@ -223,5 +223,7 @@ class DriftCheck(Base):
     heads: orm.Mapped[Texts]
     reference: orm.Mapped[str]
     marker: orm.Mapped[str]
+    #: Counters of the database when nobody was connected to it, just before; empty when somebody was.
+    rest: orm.Mapped[Note]
     differences: orm.Mapped[Any] = orm.mapped_column(postgresql.JSONB)
     checked_at: orm.Mapped[Moment]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import dataclass
 
 import psycopg
 
 from mpm_ops.central import drift as memory
 from mpm_ops.central.drift import Check
-from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.scratch import scratch_name
 from mpm_ops.errors import MpmOpsError
 from mpm_ops.postgres import databases
@@ -28,16 +30,17 @@ def drift(
 ) -> list[CompanyDrift]:
     """Compare each database with what its own revision makes; nobody is left out of the answer.
 
-    A database whose catalog has not changed since its last comparison is not compared again, unless `full`. The
-    company databases are only read; what was found is remembered in the central one.
+    A database that nobody has written to since its last comparison is not opened, and one whose catalog has not
+    changed is not compared again, unless `full`. The company databases are only read; what was found is remembered in
+    the central one.
     """
     known: Mapping[int, Check] = {}
     if not full:
         with installation.central() as connection:
             known = memory.checks(connection, [company.id for company in companies])
-    references = _References(installation)
+    comparison = _Comparison(installation, _References(installation), known, _at_rest(installation, companies))
     with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(lambda one: _one(installation, one, references, known.get(one.id)), companies))
+        found = list(pool.map(comparison.of, companies))
     with installation.central() as connection:
         memory.save_checks(connection, [check for _, check in found if check is not None])
     return [drift for drift, _ in found]
@@ -101,28 +104,70 @@ class _References:
                 return catalogs.read_catalog(scratch)
 
 
-def _one(
-    installation: Installation, company: Company, references: _References, known: Check | None
-) -> tuple[CompanyDrift, Check | None]:
-    try:
-        server = installation.server_of(company)
+def _at_rest(installation: Installation, companies: Sequence[Company]) -> dict[str, tuple[int, str]]:
+    """Return, of the databases that nobody is connected to, the server's major version and their counters. Read-only.
+
+    Asked before any is opened: what is written in between makes the next check look again.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    for server in by_server(companies):
+        # One that does not answer is told by each of its companies.
+        with suppress(MpmOpsError), installation.maintenance(server) as connection:
+            counters = databases.at_rest(connection, f"{installation.settings.prefix}company_")
+            found |= {name: (_major(connection), one) for name, one in counters.items()}
+    return found
+
+
+def _major(connection: psycopg.Connection) -> int:
+    return connection.info.server_version // 10_000
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    installation: Installation
+    references: _References
+    #: The last checks, by company id.
+    known: Mapping[int, Check]
+    at_rest: Mapping[str, tuple[int, str]]
+
+    def of(self, company: Company) -> tuple[CompanyDrift, Check | None]:
+        """Compare one company; what was known of one that cannot be compared is left as it is."""
+        try:
+            check = self._untouched(company) or self._opened(company)
+        except (MpmOpsError, psycopg.Error) as exc:
+            return CompanyDrift(company_id=company.id, company=company.name, error=str(exc)), None
+        found = CompanyDrift(
+            company_id=company.id, company=company.name, heads=check.heads, differences=check.differences
+        )
+        return found, check
+
+    def _untouched(self, company: Company) -> Check | None:
+        """Return the last check when nobody has written to the database since, which is then not opened."""
+        known, (major, rest) = self.known.get(company.id), self.at_rest.get(company.database, (0, ""))
+        if known is None or not rest or rest != known.rest:
+            return None
+        if known.reference != self.references.key(major, known.heads):
+            return None  # the revision was edited
+        return dataclasses.replace(known, checked_at=dt.datetime.now(dt.UTC))
+
+    def _opened(self, company: Company) -> Check:
+        server, owner = self.installation.server_of(company), self.installation.settings.owner_role
         with server.connect(company.database, application="mpm_ops/drift") as connection:
-            glance = catalogs.glance(connection, owner=installation.settings.owner_role)
-            key = references.key(connection.info.server_version // 10_000, glance.heads)
+            glance = catalogs.glance(connection, owner=owner)
+            key = self.references.key(_major(connection), glance.heads)
             now = dt.datetime.now(dt.UTC)
-            differences = known.differences if known else ()
-            if known is None or (known.heads, known.marker, known.reference) != (glance.heads, glance.marker, key):
-                expected = references.of(key, company.server, glance.heads)
+            known = self.known.get(company.id)
+            if known and (known.heads, known.marker, known.reference) == (glance.heads, glance.marker, key):
+                differences = known.differences
+            else:
+                expected = self.references.of(key, company.server, glance.heads)
                 differences = catalogs.differences(expected, catalogs.read_catalog(connection))
-    except (MpmOpsError, psycopg.Error) as exc:
-        return CompanyDrift(company_id=company.id, company=company.name, error=str(exc)), None
-    found = CompanyDrift(company_id=company.id, company=company.name, heads=glance.heads, differences=differences)
-    check = Check(
-        company_id=company.id,
-        heads=glance.heads,
-        reference=key,
-        marker=glance.marker,
-        differences=differences,
-        checked_at=now,
-    )
-    return found, check
+        return Check(
+            company_id=company.id,
+            heads=glance.heads,
+            reference=key,
+            marker=glance.marker,
+            rest=self.at_rest.get(company.database, (0, ""))[1],
+            differences=differences,
+            checked_at=now,
+        )

@@ -25,6 +25,25 @@ def names(connection: psycopg.Connection, prefix: str) -> list[str]:
     return [name for (name,) in rows]
 
 
+def at_rest(connection: psycopg.Connection, prefix: str) -> dict[str, str]:
+    """Return, of each database that nobody is connected to, a text that changes once a row was written there.
+
+    The server counts what sessions insert, update and delete, in catalogs too, and a session adds what it did to the
+    total before it goes. A crash takes the totals away; the time since which the server counts tells that it did. A
+    server that does not count has none at rest. Read-only.
+    """
+    rows = connection.execute(
+        """
+        SELECT d.datname, concat_ws(' ', d.datid, d.tup_inserted, d.tup_updated, d.tup_deleted,
+                                    extract(epoch FROM d.stats_reset), extract(epoch FROM b.stats_reset))
+        FROM pg_stat_database d, pg_stat_bgwriter b
+        WHERE starts_with(d.datname, %s) AND d.numbackends = 0 AND current_setting('track_counts')::boolean
+        """,
+        [prefix],
+    )
+    return dict(rows.fetchall())
+
+
 def sizes(connection: psycopg.Connection, names: Collection[str]) -> dict[str, int]:
     """Return the bytes that each of these databases takes on disk; one that is gone is not in it. Read-only."""
     rows = connection.execute(

@@ -332,3 +332,55 @@ def test_a_reference_is_built_once_for_all_processes(
     with Ops(settings) as other, monkeypatch.context() as patch:
         patch.setattr(databases, "create", None)  # no scratch database
         assert all(one.clean for one in other.drift())
+
+
+def test_a_database_that_nobody_wrote_to_is_not_opened(
+    ops: Ops, register: Register, server: Server, maintenance: psycopg.Connection
+) -> None:
+    quiet, busy = (register(name).database for name in ("Quiet", "Busy"))
+
+    def checked(*, write: str = "", full: bool = False) -> list[int]:
+        """Check after somebody came, wrote and went; how often each database was opened for it."""
+        if write:
+            with server.connect(busy) as tenant:
+                tenant.execute(write.encode())
+        before = sessions(maintenance, quiet, busy)
+        assert [one.error for one in ops.drift(full=full)] == ["", ""]
+        after = sessions(maintenance, quiet, busy)
+        return [now - then for now, then in zip(after, before, strict=True)]
+
+    checked()
+    assert checked() == [0, 0]
+    assert checked(write="INSERT INTO people (name, surname) VALUES ('a', 'b')") == [0, 1]
+    assert checked() == [0, 0]
+    assert checked(write="SELECT count(*) FROM people") == [0, 0]
+    assert checked(write="SELECT pg_stat_reset()") == [0, 1]
+    assert checked(write="ALTER TABLE people ADD COLUMN x int") == [0, 1]
+    # Who drifted is told so without being opened, too.
+    assert checked() == [0, 0]
+    assert [one.clean for one in ops.drift()] == [True, False]
+    assert checked(full=True) == [1, 1]
+    assert checked(write="UPDATE alembic_version SET version_num = '14cf4be5ccf5'") == [0, 1]
+    assert ops.drift()[1].heads == ("14cf4be5ccf5",)
+
+
+def test_a_change_is_seen_while_its_session_is_there_and_as_soon_as_it_is_gone(
+    ops: Ops, register: Register, server: Server
+) -> None:
+    register()
+    (company,) = ops.list_companies()
+    for n in range(5):
+        assert len(ops.drift()[0].differences) == 2 * n
+        with server.connect(company.database) as tenant:
+            tenant.execute(f"ALTER TABLE people ADD COLUMN a{n} int".encode())
+            assert len(ops.drift()[0].differences) == 2 * n + 1
+            tenant.execute(f"ALTER TABLE people ADD COLUMN b{n} int".encode())
+
+
+def sessions(maintenance: psycopg.Connection, *names: str) -> list[int]:
+    """How many sessions these databases have had, once all of them are over."""
+    query = "SELECT numbackends, sessions FROM pg_stat_database WHERE datname = ANY(%s) ORDER BY array_position(%s, datname)"
+    while True:
+        rows = maintenance.execute(query, [list(names), list(names)]).fetchall()
+        if not any(there for there, _ in rows):
+            return [total for _, total in rows]

@@ -160,3 +160,21 @@ def test_a_server_that_is_down_from_the_beginning_makes_nobody_wait(ops: Ops, em
     embedded.stop()
     with pytest.raises(ServerUnavailable, match="No such file or directory"):
         ops.migrate_tenant()
+
+
+def test_a_change_before_a_crash_is_seen_though_the_server_counts_from_nothing_again(
+    ops: Ops, server: Server, register: Register, embedded: EmbeddedServer
+) -> None:
+    company = register()
+    crash(embedded)
+    for _ in range(2):
+        assert [(one.error, one.clean) for one in ops.drift()] == [("", True)]
+    with server.connect(company.database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN by_hand text")
+    crash(embedded)
+    assert len(ops.drift()[0].differences) == 1
+
+
+def crash(embedded: EmbeddedServer) -> None:
+    embedded.stop(mode="immediate")
+    embedded.start()
