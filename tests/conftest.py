@@ -29,10 +29,16 @@ from mpm_ops.postgres.server import Server
 PREFIX = f"t{secrets.token_hex(3)}_"
 
 
+#: Databases are made and dropped by the thousand: in memory, where there is enough of it, that is three times as fast.
+MEMORY = Path("/dev/shm")  # noqa: S108 a server's directory in it is the server's own
+ENOUGH = 4 << 30
+
+
 @contextmanager
 def reachable_directory() -> Iterator[Path]:
     """Lend a directory that the embedded server's own user can get to; pytest's tmp_path is closed to others."""
-    path = Path(tempfile.mkdtemp(prefix="mpm_ops_"))
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH
+    path = Path(tempfile.mkdtemp(prefix="mpm_ops_", dir=MEMORY if roomy else None))
     path.chmod(0o711)
     try:
         yield path

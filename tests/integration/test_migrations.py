@@ -308,6 +308,7 @@ def test_reset_leaves_no_table_and_migrate_brings_all_back(ops: Ops, register: R
     assert "meters" in set(ops.company(company.id).tables()["table"])
 
 
+@pytest.mark.slow  # twenty rounds
 def test_24_databases_with_8_threads_never_race(ops: Ops, settings: Settings, server: Server, dsn: str) -> None:
     """Twenty times in a row: the measured failure of Alembic in threads was a wrong schema stamped as done (D2)."""
     tree = ops._installation.tenant_tree

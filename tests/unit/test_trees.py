@@ -177,4 +177,4 @@ def test_a_revision_mended_within_the_second_in_as_many_letters_is_read_anew(tmp
         path = write(tmp_path, "aa", None, up=up)
         os.utime(path, (1_800_000_000, 1_800_000_000))
         step = rendered(tmp_path, "aa")
-        assert up[12:-2] in [statement for part in step.parts for statement in part.statements]
+        assert f"{up[12:-2]};" in [statement for part in step.parts for statement in part.statements]
