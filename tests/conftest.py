@@ -30,7 +30,7 @@ PREFIX = f"t{secrets.token_hex(3)}_"
 
 
 #: Databases are made and dropped by the thousand: in memory, where there is enough of it, that is three times as fast.
-MEMORY = Path("/dev/shm")  # noqa: S108 a server's directory in it is the server's own
+MEMORY = Path("/dev/shm")
 ENOUGH = 4 << 30
 
 

@@ -25,12 +25,14 @@ def compare(fleet: Fleet) -> Iterator[Comparison]:
     open_all = partial(fleet.each, connect, fleet.companies)
     assert idle().ok
     _assert_idle_opens_none(fleet)
-    took: dict[str, list[float]] = {"idle": [], "few": [], "drift": [], "full": [], "opening": []}
+    took: dict[str, list[float]] = {"idle": [], "few": [], "rest": [], "drift": [], "full": [], "opening": []}
     for _ in range(15):
         took["idle"].append(milliseconds(idle))
         took["few"].append(milliseconds(few))
     for _ in range(3):
         took["opening"].append(milliseconds(open_all))
+        took["rest"].append(milliseconds(partial(_drift, fleet)))
+        fleet.each(partial(_write, fleet), fleet.companies)
         took["drift"].append(milliseconds(partial(_drift, fleet)))
         took["full"].append(milliseconds(partial(_drift, fleet, full=True)))
     median = {name: statistics.median(times) for name, times in took.items()}
@@ -39,7 +41,8 @@ def compare(fleet: Fleet) -> Iterator[Comparison]:
     yield row(against=opening, other=median["opening"], target=AtMost(0.05))
     yield row(against="the same with 10 companies", other=median["few"], target=AtMost(2))
     row = partial(Comparison, against=opening, other=median["opening"], target=AtMost(2))
-    yield row(what="drift check, no catalog changed since the last", ours=median["drift"])
+    yield row(what="drift check, nobody wrote since the last", ours=median["rest"])
+    yield row(what="drift check, all written to since the last", ours=median["drift"])
     yield row(what="drift check --full, everything compared", ours=median["full"])
 
 
@@ -49,14 +52,28 @@ def _drift(fleet: Fleet, *, full: bool = False) -> None:
     assert not [one for one in found if one.differences or one.error]
 
 
+def _write(fleet: Fleet, company: Company) -> None:
+    """Write a row, as a company's application does all day."""
+    with psycopg.connect(fleet.server.dsn(company.database)) as connection:
+        connection.execute("INSERT INTO people (name, surname) VALUES ('Ada', 'Tester')")
+
+
 def _assert_idle_opens_none(fleet: Fleet) -> None:
-    """The server counts the sessions of each database: a run with nothing to do adds none, a drift check one each."""
+    """The server counts the sessions of each database: a run with nothing to do adds none, nor a drift check at rest.
+
+    The first check after rows were written adds one each.
+    """
     before = _sessions(fleet)
     report = fleet.ops.migrate_tenant()
     assert {outcome.status for outcome in report.outcomes} == {Status.SKIPPED}
     assert _sessions(fleet) == before
     _drift(fleet)
-    assert _sessions(fleet) == before + len(fleet.companies)
+    before = _sessions(fleet)
+    _drift(fleet)
+    assert _sessions(fleet) == before
+    fleet.each(partial(_write, fleet), fleet.companies)
+    _drift(fleet)
+    assert _sessions(fleet) == before + 2 * len(fleet.companies)
 
 
 def _sessions(fleet: Fleet) -> int:

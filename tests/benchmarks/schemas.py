@@ -58,7 +58,7 @@ def migrate_schemas(fleet: Fleet) -> float:
 def _migrate(fleet: Fleet) -> float:
     base = fleet.tree.plan_to(fleet.behind)
     apps = fleet.scratch / "apps"
-    _write_core(apps / "core", base)
+    _write_core(apps / "core", base, fleet.plan)
     given = {
         **libpq(fleet.server, _DATABASE),
         "DJANGO_SETTINGS_MODULE": "tests.benchmarks.tenants.settings",
@@ -75,12 +75,12 @@ def _migrate(fleet: Fleet) -> float:
     return took / len(schemas)
 
 
-def _write_core(folder: Path, base: Plan) -> None:
+def _write_core(folder: Path, base: Plan, plan: Plan) -> None:
     (folder / "migrations").mkdir(parents=True)
     (folder / "__init__.py").touch()
     (folder / "migrations" / "__init__.py").touch()
     migrations = [("0001_base", [_text(step) for step in base.steps])]
-    migrations += [(f"{number:04}_bench", [up]) for number, (up, _) in enumerate(REVISIONS, start=2)]
+    migrations += [(f"{number:04}_bench", _own(step)) for number, step in enumerate(plan.steps, start=2)]
     before: list[tuple[str, str]] = []
     for name, statements in migrations:
         text = _MIGRATION.format(dependencies=before, statements=statements)
@@ -90,6 +90,12 @@ def _write_core(folder: Path, base: Plan) -> None:
 
 def _text(step: Step) -> str:
     return "\n".join(statement for part in step.parts for statement in part.statements)
+
+
+def _own(step: Step) -> list[str]:
+    """Return what the revision itself does, without Alembic's account of it."""
+    lines = ((text, line) for part in step.parts for text, line in zip(part.statements, part.lines, strict=True))
+    return [text for text, line in lines if line]
 
 
 def _make_schema(fleet: Fleet, base: Plan, name: str) -> None:
