@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AtMost:
-    """Ours may be so many times the other."""
+    """Ours may be so many times the other; without a number it is only shown."""
 
-    times: float
+    times: float = math.inf
 
     def met(self, ours: float, other: float) -> bool:
         """Whether it is so."""
@@ -22,7 +23,7 @@ class AtMost:
         return f"{ours / other:.3g} ×"
 
     def __str__(self) -> str:
-        return f"≤ {self.times:g} ×"
+        return "" if math.isinf(self.times) else f"≤ {self.times:g} ×"
 
 
 @dataclass(frozen=True)

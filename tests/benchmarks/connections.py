@@ -40,10 +40,10 @@ def compare(fleet: Fleet) -> Iterator[Comparison]:
     row = partial(Comparison, what="a run with nothing to do", ours=median["idle"])
     yield row(against=opening, other=median["opening"], target=AtMost(0.05))
     yield row(against="the same with 10 companies", other=median["few"], target=AtMost(2))
-    row = partial(Comparison, against=opening, other=median["opening"], target=AtMost(2))
-    yield row(what="drift check, nobody wrote since the last", ours=median["rest"])
-    yield row(what="drift check, all written to since the last", ours=median["drift"])
-    yield row(what="drift check --full, everything compared", ours=median["full"])
+    row = partial(Comparison, against=opening, other=median["opening"])
+    yield row(what="drift check, nobody wrote since the last", ours=median["rest"], target=AtMost(2))
+    yield row(what="drift check, all written to since the last", ours=median["drift"], target=AtMost(2))
+    yield row(what="drift check --full, as the first one", ours=median["full"], target=AtMost())
 
 
 def _drift(fleet: Fleet, *, full: bool = False) -> None:

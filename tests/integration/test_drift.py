@@ -380,8 +380,9 @@ def test_a_change_is_seen_while_its_session_is_there_and_as_soon_as_it_is_gone(
 def sessions(maintenance: psycopg.Connection, *names: str) -> list[int]:
     """How many sessions these databases have had, once all of them are over."""
     query = """
-        SELECT numbackends, sessions FROM pg_stat_database JOIN unnest(%s::text[]) WITH ORDINALITY AS asked (name, place)
-        ON datname = name ORDER BY place
+        SELECT numbackends, sessions
+        FROM pg_stat_database JOIN unnest(%s::text[]) WITH ORDINALITY AS asked (name, place) ON datname = name
+        ORDER BY place
     """
     while True:
         rows = maintenance.execute(query, [list(names)]).fetchall()
