@@ -81,17 +81,26 @@ def _outcome(row: dict[str, object]) -> Outcome:
 
 
 def of_company(connection: psycopg.Connection, company_id: int) -> list[Applied]:
-    """List which revision was applied to a company, or undone, when and by whom; newest first."""
+    """List which revision was applied to a company, or undone, when and by whom; newest first.
+
+    A database that was replaced by a new one has the heads that came with it, as `fresh`.
+    """
     rows = connection.execute(
         """
-        SELECT o.run_id, o.before, o.after, o.finished_at, r.operator, r.plans, o.plan
+        SELECT o.run_id, o.before, o.after, o.finished_at, r.operator, r.plans, o.plan,
+               r.action = 'migrate-tenant-fresh' AS fresh
         FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
-        WHERE o.company_id = %s AND o.before <> o.after ORDER BY o.run_id DESC
+        WHERE o.company_id = %s AND (o.before <> o.after OR r.action = 'migrate-tenant-fresh' AND o.status = 'done')
+        ORDER BY o.run_id DESC
         """,
         [company_id],
     )
-    found = []
-    for run_id, before, after, at, operator, plans, plan in rows:
+    found: list[Applied] = []
+    for run_id, before, after, at, operator, plans, plan, fresh in rows:
+        if fresh:
+            given = {"run_id": run_id, "at": at, "operator": operator}
+            found += [Applied(revision=head, direction="fresh", hash="", **given) for head in after]
+            continue
         steps: list[dict[str, Any]] = next((its["steps"] for its in plans if its["hash"] == plan), [])
         taken = _taken(steps, before, after)
         found += [

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 _AMOUNT = re.compile(r"(\d{1,6})(%?)")
 
@@ -82,3 +82,11 @@ class Policy(BaseModel):
         default=(),
         description="Only companies that fit all of these: a name (Solar*), plugin=NAME, server=NAME.",
     )
+
+    @field_validator("gate", "soak")
+    @classmethod
+    def _has_stages(cls, value: str | float, given: ValidationInfo) -> str | float:
+        """A gate and a soak stand behind groups of companies: a run that has one group would never come to them."""
+        if value and not (given.data.get("canary") or given.data.get("wave")):
+            raise ValueError("needs a canary or waves to stand behind")
+        return value

@@ -86,7 +86,8 @@ events = st.lists(st.tuples(one_company, st.sampled_from(EVENTS)), min_size=1, m
 companies = st.sampled_from([[0, 1, 2, 3]] * 3 + [[1], [0, 3], [1, 2, 3]])
 amounts = st.sampled_from(["", "", "1", "2", "50%"])
 policies = st.builds(
-    Policy,
+    # A gate stands behind a canary or a wave; without one there is none.
+    lambda gate, **others: Policy(**others, gate=gate if others["canary"] or others["wave"] else ""),
     workers=st.sampled_from([4, 1]),
     attempts=st.sampled_from([2, 1]),
     backoff=st.just(0),
