@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from pydantic import ValidationError
 
 from mpm_ops import Company, Hooks, Ops, Policy, Settings
 from mpm_ops.central import ledger
@@ -262,6 +264,12 @@ def test_the_gate_is_asked_in_the_companies_just_done(ops: Ops, settings: Settin
     assert "an error" in wrong.reason
     good = Policy(canary="1", wave="1", gate="SELECT x FROM people WHERE x IS NOT NULL")
     assert statuses(ops.migrate_tenant(policy=good)) == "ssdd"
+
+
+@pytest.mark.parametrize("given", [{"gate": "SELECT 1"}, {"soak": 1}])
+def test_a_gate_that_would_never_be_asked_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="needs a canary or waves"):
+        Policy(**given)
 
 
 LIVE = """with op.get_context().begin_transaction():

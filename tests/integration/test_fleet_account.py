@@ -169,3 +169,4 @@ def test_a_company_registered_under_a_live_revision_has_it(
     assert truth(server, company) == (("o1",), ("o1",))
     assert all(one.clean for one in ops.drift())
     assert [one.status for one in ops.fresh_tenant().outcomes] == [Status.DONE]
+    assert [(one.revision, one.direction) for one in ops.history(company.id)] == [("o1", "fresh")]
