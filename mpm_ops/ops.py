@@ -23,6 +23,7 @@ from mpm_ops.companies import (
     missing_databases,
     new_migration,
     runs,
+    safety,
     selection,
     states,
     status,
@@ -47,9 +48,12 @@ from mpm_ops.records import (
     Company,
     CompanyDrift,
     CompanyState,
+    Deviation,
     DryRun,
     FleetReport,
     FleetStatus,
+    Hardened,
+    Hardening,
     Linted,
     Plugin,
     Revision,
@@ -244,6 +248,17 @@ class Ops:
     def status(self, *, verify: bool = False) -> FleetStatus:
         """Tell the state of the fleet: who is at which revision, behind, busy, failed last, out of reach. Read-only."""
         return status.status(self._installation, verify=verify)
+
+    def doctor(self) -> list[Deviation]:
+        """Look for what lets an analyst do more than read what was granted, on every server. Read-only."""
+        return safety.doctor(self._installation)
+
+    def harden(self, level: Hardening | None = None) -> list[Hardened]:
+        """Close every database to logins that were granted nothing; default: as far as the settings say.
+
+        Raises ServerError when the login may not.
+        """
+        return safety.harden(self._installation, level or self.settings.level)
 
     def audit(self) -> list[AuditFinding]:
         """Compare the servers with the central database and the rules of the house. Read-only."""

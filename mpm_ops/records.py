@@ -28,6 +28,13 @@ class Status(StrEnum):
     UNTOUCHED = "untouched"
 
 
+class Hardening(StrEnum):
+    """How far a database is closed to those who were granted nothing: see `mpm_ops.postgres.hardening`."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+
+
 #: The server that the central database is on, too.
 MAIN = "main"
 
@@ -402,3 +409,30 @@ class CompanyState:
     pending: tuple[str, ...]
     #: 'current', 'behind', 'unknown revision', 'wrong stamp' (seen with verify), 'unreachable' or 'no database'.
     state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """Something that lets an analyst do more than read what was granted, or that nobody could look at."""
+
+    #: Which of the servers in the settings it is on, and in which database; empty when it is about the server.
+    server: str
+    database: str
+    #: The role, table, schema, function ... that it is about.
+    subject: str
+    what: str
+    #: A statement for psql in that database, or a command.
+    fix: str
+    #: Empty when it is about none.
+    company: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardened:
+    """One database, after it was hardened."""
+
+    server: str
+    database: str
+    company: str = ""
+    #: Why it could not be; empty when it was.
+    error: str = ""

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from mpm_ops.errors import InvalidInput
-from mpm_ops.records import MAIN
+from mpm_ops.records import MAIN, Hardening
 
 
 def default_home() -> Path:
@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home, description="Where the embedded server keeps its data.")
     env: Literal["development", "production"] = Field(
         default="development", description="'production' makes the commands that change schemas ask first."
+    )
+    hardening: Hardening | None = Field(
+        default=None,
+        description="How far databases are closed: 'standard', or 'strict', which takes a superuser "
+        "(default: strict on the embedded server, else standard).",
     )
     prefix: str = Field(default="mpm_", description="Begins every database and role name of this installation.")
     central_database: str = Field(default="micro_power_manager", description="Name of the central database.")
@@ -95,6 +100,11 @@ class Settings(BaseSettings):
     @classmethod
     def _home_is_absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @property
+    def level(self) -> Hardening:
+        """How far the databases of this installation are closed."""
+        return self.hardening or (Hardening.STRICT if self.database_url is None else Hardening.STANDARD)
 
     @property
     def owner_role(self) -> str:

@@ -1,0 +1,171 @@
+"""doctor finds what lets an analyst do more than read, each with what closes it; harden closes a server to all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from mpm_ops import Company, Ops, Settings
+from mpm_ops.errors import ServerError
+from mpm_ops.postgres import roles
+from mpm_ops.postgres.server import Server
+from mpm_ops.records import Deviation, Hardening
+from tests.conftest import PREFIX, make_settings
+from tests.integration.test_migrations import Register
+
+ANALYST = f"{PREFIX}analyst"
+
+
+@pytest.fixture
+def companies(ops: Ops, register: Register, maintenance: psycopg.Connection) -> Iterator[list[Company]]:
+    """Two companies on a server that is hardened, so that the doctor finds nothing of theirs."""
+    found = [register(name) for name in ("Acme Power", "Sun Hill")]
+    assert [one.error for one in ops.harden()] == ["", "", ""]
+    yield found
+    # The server goes on as others of these tests know it.
+    owner = sql.Identifier(ops.settings.owner_role)
+    maintenance.execute("GRANT CONNECT ON DATABASE postgres, template1 TO PUBLIC")
+    maintenance.execute(sql.SQL("REVOKE ALL ON DATABASE postgres, template1 FROM {}").format(owner))
+
+
+@pytest.fixture
+def analyst(maintenance: psycopg.Connection, companies: list[Company]) -> Iterator[str]:
+    """A login that may read the first of them."""
+    name, group = sql.Identifier(ANALYST), sql.Identifier(roles.read_group(companies[0].database))
+    maintenance.execute(sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 4 IN ROLE {}").format(name, group))
+    yield ANALYST
+    roles.drop(maintenance, ANALYST)
+
+
+def found(ops: Ops, companies: list[Company]) -> list[Deviation]:
+    """What the doctor finds of this test's: the server has databases of others, too."""
+    names = {ops.settings.central_database, *(one.database for one in companies)}
+    subjects = {ANALYST, *names, *(group for one in companies for group in (roles.read_group(one.database),))}
+    return [one for one in ops.doctor() if one.database in names or one.subject in subjects]
+
+
+ON_THE_SERVER = [
+    ("ALTER ROLE {analyst} SUPERUSER", "everything"),
+    ("ALTER ROLE {analyst} CREATEROLE", "make roles"),
+    ("ALTER ROLE {analyst} CREATEDB", "make databases"),
+    ("ALTER ROLE {analyst} REPLICATION", "copy the whole server"),
+    ("ALTER ROLE {analyst} BYPASSRLS", "row security"),
+    ("ALTER ROLE {analyst} CONNECTION LIMIT -1", "any number of connections"),
+    ("GRANT {owner} TO {analyst}", "can act as"),
+    ("GRANT {app} TO {analyst}", "can act as"),
+    ("GRANT pg_read_all_data TO {read}", "can act as pg_read_all_data"),
+    ("GRANT {read} TO {analyst} WITH ADMIN OPTION", "let others into"),
+    ("GRANT CONNECT ON DATABASE {other} TO {analyst}", "belongs elsewhere"),
+    ("GRANT CONNECT ON DATABASE {other} TO {read}", "belongs elsewhere"),
+    ("GRANT CONNECT ON DATABASE {database} TO PUBLIC", "everybody may connect"),
+    ("GRANT TEMPORARY ON DATABASE {database} TO {read}", "temporary tables"),
+    ("GRANT CREATE ON DATABASE {database} TO {analyst}", "make schemas in it"),
+]
+IN_THE_DATABASE = [
+    ("GRANT UPDATE ON people TO {read}", "may update it"),
+    ("GRANT DELETE, TRUNCATE ON people TO {analyst}", "may delete, truncate it"),
+    ("GRANT UPDATE (name) ON people TO {analyst}", "may update it"),
+    ("GRANT SELECT ON people TO PUBLIC", "everybody may select it"),
+    ("GRANT USAGE ON SEQUENCE people_id_seq TO {read}", "may usage it"),
+    ("GRANT SELECT ON password_resets TO {read}", "not on the list"),
+    ("GRANT SELECT ON users TO {read}", "not on the list"),
+    ("GRANT SELECT (password) ON users TO {analyst}", "not on the list"),
+    ("CREATE TABLE by_hand (); GRANT SELECT ON by_hand TO {read}", "not on the list"),
+    ("GRANT CREATE ON SCHEMA public TO {read}", "make tables"),
+    ("GRANT USAGE ON SCHEMA public TO PUBLIC", "look into it"),
+    ("CREATE SCHEMA own; GRANT CREATE ON SCHEMA own TO {analyst}", "make tables"),
+    (
+        "CREATE FUNCTION f() RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT 1';"
+        "GRANT EXECUTE ON FUNCTION f TO PUBLIC",
+        "with the rights of",
+    ),
+    ("CREATE PROCEDURE p() LANGUAGE sql AS 'SELECT 1'; GRANT EXECUTE ON ROUTINE p TO {read}", "may run it"),
+    ("CREATE TABLE theirs (); ALTER TABLE theirs OWNER TO {read}", "owns it"),
+    ("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {read}", "is open to"),
+    ("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT EXECUTE ON FUNCTIONS TO PUBLIC", "everybody may run what"),
+]
+
+
+@pytest.mark.parametrize(("opened", "told"), [*ON_THE_SERVER, *IN_THE_DATABASE])
+def test_what_is_open_is_found_and_its_fix_closes_it(
+    ops: Ops, server: Server, companies: list[Company], analyst: str, opened: str, told: str
+) -> None:
+    assert found(ops, companies) == []
+    database = companies[0].database
+    values = {
+        "analyst": analyst,
+        "owner": ops.settings.owner_role,
+        "database": database,
+        "other": companies[1].database,
+        "app": roles.app_group(database),
+        "read": roles.read_group(database),
+    }
+    with server.connect(database) as tenant:
+        tenant.execute(sql.SQL(opened).format(**{name: sql.Identifier(one) for name, one in values.items()}))
+    seen = found(ops, companies)
+    assert [one for one in seen if told in one.what], seen
+    for one in seen:
+        with server.connect(one.database or ops.settings.central_database) as connection:
+            connection.execute(one.fix.encode())
+    assert found(ops, companies) == []
+
+
+def test_strict_takes_the_catalog_away_and_leaves_owner_and_application_what_they_need(
+    ops: Ops, settings: Settings, server: Server, dsn: str, companies: list[Company]
+) -> None:
+    strict = settings.model_copy(update={"hardening": Hardening.STRICT})
+    with Ops(strict) as ours:
+        before = [one for one in ours.doctor() if one.database == companies[0].database]
+        assert {one.fix for one in before} == {"mpm-ops harden --level strict"}
+        assert any("pg_try_advisory_lock" in one.what or "functions" in one.what for one in before)
+        assert [one.error for one in ours.harden()] == ["", "", ""]
+        assert found(ours, companies) == []
+        assert [one.error for one in ours.harden()] == ["", "", ""]
+        owner = settings.owner_role
+        with server.open(companies[0].database, role=owner) as tenant:
+            tenant.execute("SELECT pg_advisory_lock(1), set_config('work_mem', '5MB', false), pg_current_xact_id()")
+            tenant.execute(
+                "DO 'BEGIN END'; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP FUNCTION f"
+            )
+            for query in ("SELECT pg_read_file('x')", "SELECT lo_import('x')", "SELECT * FROM pg_authid"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    tenant.execute(query.encode())
+        app = roles.app_group(companies[0].database)
+        with server.open(companies[0].database, role=app) as tenant:
+            tenant.execute("SELECT pg_advisory_xact_lock(1), set_config('work_mem', '5MB', false)")
+            tenant.execute("INSERT INTO people (name, surname) VALUES ('a', 'b')")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                tenant.execute("SELECT lo_creat(-1)")
+        read = roles.read_group(companies[0].database)
+        with server.open(companies[0].database, role=read) as tenant:
+            for query in ("SELECT pg_try_advisory_lock(1)", "SELECT * FROM pg_roles", "DO 'BEGIN END'"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    tenant.execute(query.encode())
+        assert ours.company(companies[0].id).read_sql("SELECT count(*) AS n FROM people")["n"][0] == 1
+        assert all(one.clean for one in ours.drift())
+
+
+def test_strict_takes_a_superuser(ops: Ops, settings: Settings, maintenance: psycopg.Connection, dsn: str) -> None:
+    name = f"{PREFIX}deployer"
+    maintenance.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD 'x'").format(sql.Identifier(name)))
+    try:
+        given = Server(dsn).with_login(name, "x").dsn(settings.central_database)
+        weak = make_settings(given, settings.home, central=settings.central_database, hardening=Hardening.STRICT)
+        admit = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+        maintenance.execute(admit.format(sql.Identifier(settings.central_database), sql.Identifier(name)))
+        with Ops(weak) as theirs, pytest.raises(ServerError, match="takes a superuser"):
+            theirs.harden()
+    finally:
+        maintenance.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
+
+
+def test_what_cannot_be_looked_at_is_found(ops: Ops, companies: list[Company], maintenance: psycopg.Connection) -> None:
+    name = sql.Identifier(companies[1].database)
+    maintenance.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+    (one,) = [one for one in ops.doctor() if one.database == companies[1].database]
+    assert one.company == "Sun Hill"
+    assert "could not be looked at" in one.what
+    assert [one.error == "" for one in ops.harden()] == [True, True, False]
