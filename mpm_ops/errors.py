@@ -70,6 +70,10 @@ class UnknownCompany(UsageError):
     """There is no such company."""
 
 
+class UnknownAnalyst(UsageError):
+    """There is no analyst of that name."""
+
+
 class UnknownPlugin(UsageError):
     """There is no such plugin."""
 

@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mpm_ops.analysis import fanout
-from mpm_ops.analysis.access import ShortLogin
+from mpm_ops.analysis.access import Login, ShortLogin
 from mpm_ops.analysis.guard import Limits, Params
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import registry
-from mpm_ops.companies import audit as auditing
 from mpm_ops.companies import (
+    analysts,
     drift,
     fresh,
     lint,
@@ -29,6 +29,7 @@ from mpm_ops.companies import (
     status,
     users,
 )
+from mpm_ops.companies import audit as auditing
 from mpm_ops.companies import reconcile as reconciling
 from mpm_ops.companies import register as registering
 from mpm_ops.companies import rehearse as rehearsing
@@ -44,6 +45,7 @@ from mpm_ops.demo.profiles import Profile
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.records import (
     MAIN,
+    Analyst,
     Applied,
     Company,
     CompanyDrift,
@@ -55,6 +57,7 @@ from mpm_ops.records import (
     Hardened,
     Hardening,
     Linted,
+    NewLogin,
     Plugin,
     Revision,
     Run,
@@ -76,7 +79,7 @@ class Ops:
         self.settings = settings or load_settings()
         self._installation = Installation(self.settings)
         #: The logins that this process reads with, by server.
-        self._readers: dict[str, ShortLogin] = {}
+        self._readers: dict[str, Login] = {}
 
     def __repr__(self) -> str:
         where = "embedded server" if self.settings.database_url is None else str(self._installation.server.address)
@@ -134,6 +137,38 @@ class Ops:
         name = f"{company.database}_login"
         login = ShortLogin(self._installation.server_of(company), self._maintenance(company), name=name)
         return Session(company, login, user=email, write=write)
+
+    # Analysts
+
+    def add_analyst(self, name: str) -> NewLogin:
+        """Add an analyst, who may read nothing yet; the password is in the answer and nowhere else."""
+        return analysts.add(self._installation, name)
+
+    def grant_analyst(
+        self, name: str, companies: Companies, *, personal_data: bool = False, until: dt.datetime | None = None
+    ) -> Analyst:
+        """Let an analyst read companies, None for all, those to come too. Raises UnknownAnalyst, UnknownCompany."""
+        return analysts.grant(self._installation, name, companies, personal_data=personal_data, until=until)
+
+    def revoke_analyst(self, name: str, companies: Companies) -> Analyst:
+        """Take grants away, None for all; the analyst's sessions there end. Raises UnknownAnalyst, UnknownCompany."""
+        return analysts.revoke(self._installation, name, companies)
+
+    def remove_analyst(self, name: str) -> None:
+        """Remove an analyst with the login and its sessions. Raises UnknownAnalyst."""
+        analysts.remove(self._installation, name)
+
+    def analysts(self) -> Sequence[Analyst]:
+        """List the analysts by name, with what they may read. Read-only."""
+        return analysts.listed(self._installation)
+
+    def token(self, name: str, companies: Sequence[int | str], *, hours: float) -> NewLogin:
+        """Make a login that reads these companies for so many hours. Raises UnknownCompany."""
+        return analysts.token(self._installation, name, companies, hours=hours)
+
+    def sweep(self) -> Sequence[str]:
+        """End grants and tokens whose time is over, with the sessions that use them; return what was ended."""
+        return analysts.sweep(self._installation)
 
     # Migrations
 
@@ -344,8 +379,13 @@ class Ops:
     ) -> None:
         self.close()
 
-    def _reader_login(self, company: Company) -> ShortLogin:
-        """Return the one login that this process reads with on the company's server, made at the first question."""
+    def _reader_login(self, company: Company) -> Login:
+        """Return the one login that this process reads with on the company's server: an analyst's own, or a short one.
+
+        The latter is made at the first question.
+        """
+        if company.server not in self._readers and self._installation.is_analyst:
+            self._readers[company.server] = Login(self._installation.server_of(company))
         if company.server not in self._readers:
             person = re.sub(r"[^a-z0-9]", "", operator().lower())[:12]
             self._readers[company.server] = ShortLogin(

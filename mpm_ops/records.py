@@ -436,3 +436,41 @@ class Hardened:
     company: str = ""
     #: Why it could not be; empty when it was.
     error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalystGrant:
+    """A company that an analyst may read."""
+
+    #: None is all companies, those to come too.
+    company_id: int | None
+    company: str
+    #: Whether names, phones, addresses and the like are shown as they are.
+    personal_data: bool
+    until: dt.datetime | None
+    granted_at: dt.datetime
+    granted_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analyst:
+    """Somebody who reads companies' data with a login of their own; a token is one whose time is short."""
+
+    name: str
+    #: The role on the servers.
+    login: str
+    #: When the login ends; None is never.
+    until: dt.datetime | None
+    created_at: dt.datetime
+    created_by: str
+    grants: Sequence[AnalystGrant]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewLogin:
+    """A login that was just made. Its password is nowhere else: show the URL once, and keep it out of logs."""
+
+    name: str
+    login: str
+    #: For MPM_OPS_DATABASE_URL.
+    url: str = field(repr=False)

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         return f"{self.prefix}owner"
 
     @property
+    def analysts_role(self) -> str:
+        """The NOLOGIN role of all analysts, which may look into the central database."""
+        return f"{self.prefix}analysts"
+
+    @property
     def own_tenant_migrations(self) -> Path:
         """The folder with this installation's own revisions of the company databases."""
         return self.tenant_migrations or self.home / "tenant_migrations"

@@ -1,4 +1,4 @@
-"""Short-lived logins: what a session reads or writes with is confined by the server, not by this code (D6)."""
+"""Logins: what a session reads or writes with is confined by the server, not by this code (D6)."""
 
 from __future__ import annotations
 
@@ -23,39 +23,20 @@ LIFETIME = dt.timedelta(hours=12)
 _IDLE = 4
 
 
-class ShortLogin:
-    """A login made for one session, member of the groups of the companies that it is admitted to.
+class Login:
+    """A login that questions are asked with: an analyst's own, which the server confines to what it was granted."""
 
-    It is dropped when it is closed, when it is garbage-collected and at the end of the process; a killed process
-    leaves it to the sweep.
-    """
-
-    def __init__(self, server: Server, central: str, *, name: str, connections: int = 16) -> None:
-        self._deployer = server
-        self._central = central
-        #: Name of the login on the server.
-        self.name = f"{name}_{secrets.token_hex(6)}"
-        until = dt.datetime.now(dt.UTC) + LIFETIME
-        with server.connect(central) as connection:
-            password, verifier = roles.create_login(connection, self.name, until=until, connections=connections)
+    def __init__(self, server: Server) -> None:
         #: The server as this login sees it.
-        self.server = server.with_login(self.name, password, verifier=verifier)
-        self._admitted: set[str] = set()
+        self.server = server
         self._idle: dict[str, psycopg.Connection] = {}
         self._lock = threading.Lock()
-        self._finalizer = weakref.finalize(self, _drop, server, central, self.name, self._idle)
 
     def __repr__(self) -> str:
-        return f"ShortLogin({self.name})"
+        return f"{type(self).__name__}({self.server})"
 
     def admit(self, group: str) -> None:
-        """Let the login do what `group` may; the second time costs nothing."""
-        with self._lock:
-            if group not in self._admitted:
-                with self._deployer.connect(self._central) as connection:
-                    statement = sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(self.name))
-                    connection.execute(statement)
-                self._admitted.add(group)
+        """Let the login do what `group` may; one of its own does what it was granted."""
 
     @contextmanager
     def lend(self, database: str, *, keep: bool = True) -> Iterator[psycopg.Connection]:
@@ -80,14 +61,54 @@ class ShortLogin:
             one.close()
 
     def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            _close(self._idle)
+
+
+class ShortLogin(Login):
+    """A login made for one session, member of the groups of the companies that it is admitted to.
+
+    It is dropped when it is closed, when it is garbage-collected and at the end of the process; a killed process
+    leaves it to the sweep.
+    """
+
+    def __init__(self, server: Server, central: str, *, name: str, connections: int = 16) -> None:
+        self._deployer = server
+        self._central = central
+        #: Name of the login on the server.
+        self.name = f"{name}_{secrets.token_hex(6)}"
+        until = dt.datetime.now(dt.UTC) + LIFETIME
+        with server.connect(central) as connection:
+            password, verifier = roles.create_login(connection, self.name, until=until, connections=connections)
+        super().__init__(server.with_login(self.name, password, verifier=verifier))
+        self._admitted: set[str] = set()
+        self._finalizer = weakref.finalize(self, _drop, server, central, self.name, self._idle)
+
+    def __repr__(self) -> str:
+        return f"ShortLogin({self.name})"
+
+    def admit(self, group: str) -> None:
+        """Let the login do what `group` may; the second time costs nothing."""
+        with self._lock:
+            if group not in self._admitted:
+                with self._deployer.connect(self._central) as connection:
+                    statement = sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(self.name))
+                    connection.execute(statement)
+                self._admitted.add(group)
+
+    def close(self) -> None:
         """Drop the login and end its sessions."""
         self._finalizer()
 
 
 def _drop(server: Server, central: str, name: str, idle: dict[str, psycopg.Connection]) -> None:
-    for connection in idle.values():
-        connection.close()
-    idle.clear()
+    _close(idle)
     # A server that is gone took the sessions with it; the sweep drops the login later.
     with suppress(MpmOpsError), server.connect(central) as connection:
         roles.drop(connection, name)
+
+
+def _close(idle: dict[str, psycopg.Connection]) -> None:
+    while idle:
+        idle.popitem()[1].close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from mpm_ops.analysis import catalog, guard
-from mpm_ops.analysis.access import ShortLogin
+from mpm_ops.analysis.access import Login
 from mpm_ops.analysis.guard import Answer, Limits, Params
 from mpm_ops.errors import QueryError, UsageError
 from mpm_ops.postgres import roles
@@ -27,7 +27,7 @@ class Truncated(UserWarning):
 class CompanyReader:
     """A company whose data can be read. Get one from `Ops.company`."""
 
-    def __init__(self, company: Company, login: ShortLogin) -> None:
+    def __init__(self, company: Company, login: Login) -> None:
         #: The company's central row.
         self.company = company
         self._login = login

@@ -227,3 +227,38 @@ class DriftCheck(Base):
     rest: orm.Mapped[Note]
     differences: orm.Mapped[Any] = orm.mapped_column(postgresql.JSONB)
     checked_at: orm.Mapped[Moment]
+
+
+class Analyst(Base):
+    """Somebody who reads companies' data with a login of their own; a token is one whose time is short."""
+
+    __tablename__ = "analysts"
+    __table_args__ = ({"schema": "ops"},)
+
+    id: orm.Mapped[Id]
+    name: orm.Mapped[str] = orm.mapped_column(unique=True)
+    login: orm.Mapped[str] = orm.mapped_column(unique=True)
+    #: When the login itself ends.
+    until: orm.Mapped[dt.datetime | None]
+    created_at: orm.Mapped[Moment]
+    created_by: orm.Mapped[Note]
+
+
+class AnalystGrant(Base):
+    """Which company an analyst may read; without a company all of them, those to come too."""
+
+    __tablename__ = "analyst_grants"
+    __table_args__ = (
+        sa.UniqueConstraint("analyst_id", "company_id", postgresql_nulls_not_distinct=True),
+        {"schema": "ops"},
+    )
+
+    id: orm.Mapped[Id]
+    analyst_id: orm.Mapped[BigInt] = orm.mapped_column(sa.ForeignKey("ops.analysts.id", ondelete="CASCADE"))
+    company_id: orm.Mapped[BigInt | None] = orm.mapped_column(
+        sa.ForeignKey("companies.id", ondelete="CASCADE"), index=True
+    )
+    personal_data: orm.Mapped[bool] = orm.mapped_column(server_default=sa.false())
+    until: orm.Mapped[dt.datetime | None]
+    granted_at: orm.Mapped[Moment]
+    granted_by: orm.Mapped[Note]

@@ -10,7 +10,20 @@ import sys
 import typer
 from rich.markup import escape
 
-from mpm_ops.cli import checks, companies, demo, lint, migrations, query, runs, safety, server, status, undoing
+from mpm_ops.cli import (
+    analysts,
+    checks,
+    companies,
+    demo,
+    lint,
+    migrations,
+    query,
+    runs,
+    safety,
+    server,
+    status,
+    undoing,
+)
 from mpm_ops.cli.output import talk
 from mpm_ops.errors import MpmOpsError
 
@@ -30,6 +43,7 @@ runs.add_to(app)
 status.add_to(app)
 checks.add_to(app)
 safety.add_to(app)
+analysts.add_to(app)
 query.add_to(app)
 server.add_to(app)
 demo.add_to(app)

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from mpm_ops.records import Revision
     from mpm_ops.schema.trees import Tree
 
+#: Whether the login is an analyst's: it sees the companies that are granted to it, and not the tables themselves. By
+#: way of OIDs, because naming a table whose schema is closed is an error.
+_IS_ANALYST = """
+    SELECT coalesce(bool_or(n.nspname = 'granted') AND NOT bool_or(n.nspname = 'public'), false)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = 'companies' AND n.nspname IN ('granted', 'public') AND has_table_privilege(c.oid, 'SELECT')
+"""
 #: Undefined table, column, schema: what a central database of an older revision answers.
 _OUTDATED = ("42P01", "42703", "3F000")
 
@@ -36,6 +43,7 @@ class Installation:
         #: A connection to the central database for the next look-up: opening one costs more than most of them.
         self._kept: list[psycopg.Connection] = []
         self._others: dict[str, Server] = {}
+        self._is_analyst: bool | None = None
         # A session of a user, and a cell that was run again, leave an installation without closing it.
         weakref.finalize(self, _close, self._kept)
 
@@ -58,6 +66,14 @@ class Installation:
     def server_of(self, company: Company) -> Server:
         """Return the server that a company's database is on. Raises UnknownServer, ServerUnavailable."""
         return self.server_named(company.server)
+
+    @property
+    def is_analyst(self) -> bool:
+        """Whether the login of the settings is an analyst's, who reads with it and nothing else."""
+        if self._is_analyst is None:
+            with self.central():
+                pass
+        return bool(self._is_analyst)
 
     @contextmanager
     def maintenance(self, server: str) -> Iterator[psycopg.Connection]:
@@ -138,6 +154,12 @@ class Installation:
                 connection.close()
                 connection = None
         connection = connection or self.server.open(self.settings.central_database)
+        if self._is_analyst is None:
+            row = connection.execute(_IS_ANALYST).fetchone()
+            self._is_analyst = bool(row and row[0])
+        if self._is_analyst:
+            # Where the views with an analyst's companies have the tables' names.
+            connection.execute("SET search_path = granted, pg_catalog")
         try:
             yield connection
         finally:

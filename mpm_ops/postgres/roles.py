@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 import psycopg
@@ -75,25 +75,48 @@ def drop(connection: psycopg.Connection, name: str) -> None:
     connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
 
 
-def create_login(connection: psycopg.Connection, name: str, *, until: dt.datetime, connections: int) -> tuple[str, str]:
+def create_login(
+    connection: psycopg.Connection, name: str, *, until: dt.datetime | None, connections: int, password: str = ""
+) -> tuple[str, str]:
     """Create a login without any right but those of groups it is put in; return its password and the verifier.
 
-    The password stops working at `until`.
+    The password, a new one unless it is given, stops working at `until`.
     """
-    password = scram.generated_password()
+    password = password or scram.generated_password()
     verifier = scram.verifier(password)
     connection.execute(
         sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {} VALID UNTIL {}").format(
             sql.Identifier(name),
             sql.Literal(connections),
             sql.Literal(verifier),
-            sql.Literal(until.isoformat()),
+            sql.Literal(until.isoformat() if until else "infinity"),
         )
     )
     if connection.info.parameter_status("is_superuser") != "on":
         # Only a member of a role may end its sessions.
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
     return password, verifier
+
+
+def members(connection: psycopg.Connection, groups: str, logins: Collection[str]) -> set[tuple[str, str]]:
+    """Return which of these logins are members of which groups whose names match the pattern `groups`. Read-only."""
+    rows = connection.execute(
+        """
+        SELECT m.rolname, g.rolname FROM pg_auth_members a
+        JOIN pg_roles m ON m.oid = a.member JOIN pg_roles g ON g.oid = a.roleid
+        WHERE g.rolname ~ %s AND m.rolname = ANY (%s)
+        """,
+        [groups, list(logins)],
+    )
+    return set(rows.fetchall())
+
+
+def end_sessions(connection: psycopg.Connection, login: str, database: str) -> None:
+    """End what a login does in a database."""
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE usename = %s AND datname = %s",
+        [login, database],
+    )
 
 
 def expired(connection: psycopg.Connection, prefix: str) -> list[str]:

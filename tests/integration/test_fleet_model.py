@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,8 @@ SETTINGS = hypothesis_settings(
     phases=[Phase.generate, *([Phase.shrink] if DEEP else [])],
 )
 NUMBER = 4
+#: Seconds that the last session of an example may take to end.
+PATIENCE = 20
 ALL = 100
 GATE = "SELECT 1 FROM people WHERE length(name) >= 20"
 ROWS = {
@@ -158,6 +161,7 @@ class Fleet(RuleBasedStateMachine):
     def teardown(self) -> None:
         for nth, _ in enumerate(self.fleet):
             self.calm(nth)
+        self.nobody_is_left()
         if DEEP and self.fleet:
             for found, one in zip(self.ops.drift(), self.fleet, strict=True):
                 assert found.clean == (not one.invalid), found
@@ -537,6 +541,15 @@ class Fleet(RuleBasedStateMachine):
             query = f"SELECT 1 FROM pg_stat_activity WHERE {which}".encode()
             while other.execute(query, [value]).fetchone():
                 pass
+
+    def nobody_is_left(self) -> None:
+        """See that the runs have closed what they opened."""
+        query = "SELECT application_name, query FROM pg_stat_activity WHERE datname = ANY(%s) AND backend_type = %s"
+        names = [one.company.database for one in self.fleet]
+        began = time.monotonic()
+        with self.server.connect("postgres") as other:
+            while left := other.execute(query, [names, "client backend"]).fetchall():
+                assert time.monotonic() - began < PATIENCE, left
 
     def maintain(self, statement: str, *names: str) -> None:
         with self.server.connect("postgres") as connection:

@@ -1,0 +1,184 @@
+"""Analysts: a login of their own on each server, member of the groups of what they were granted (D6).
+
+The central rows say who may read what. `settle` makes the servers agree with them, so that a process that was killed
+between the two leaves nothing that the next one does not put right.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import secrets
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from mpm_ops.central import analysts as rows
+from mpm_ops.central import registry
+from mpm_ops.companies.installation import Installation
+from mpm_ops.errors import InvalidInput, UsageError
+from mpm_ops.postgres import roles, scram
+from mpm_ops.records import MAIN, Analyst, NewLogin
+from mpm_ops.settings import operator
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,23}")
+#: Sessions that one analyst may have at a time.
+_CONNECTIONS = 16
+
+
+def add(installation: Installation, name: str, *, until: dt.datetime | None = None) -> NewLogin:
+    """Add an analyst, who may read nothing yet; return the login with its password, which is kept nowhere.
+
+    Raises InvalidInput, AlreadyExists.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name[:60]!r} is no name for an analyst", hint="Use up to 24 letters, digits and _: a letter first."
+        )
+    login = f"{installation.settings.prefix}analyst_{name}"
+    password = scram.generated_password()
+    with installation.central() as connection:
+        rows.add(connection, name=name, login=login, until=until, by=operator())
+        for server in (MAIN, *installation.settings.servers):
+            with installation.maintenance(server) as maintenance, maintenance.transaction():
+                # Of one that was removed while this server was away.
+                roles.drop(maintenance, login)
+                roles.create_login(maintenance, login, until=until, connections=_CONNECTIONS, password=password)
+        _open_central(installation, connection, login)
+    return NewLogin(name=name, login=login, url=_url(installation, login, password))
+
+
+def token(installation: Installation, name: str, terms: Sequence[int | str], *, hours: float) -> NewLogin:
+    """Make a login that reads these companies and ends after so many hours. Raises InvalidInput, UnknownCompany."""
+    with installation.central() as connection:
+        registry.find_all(connection, terms)
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
+    made = add(installation, f"{name}_{secrets.token_hex(3)}", until=until)
+    grant(installation, made.name, terms)
+    return made
+
+
+def grant(
+    installation: Installation,
+    name: str,
+    terms: Sequence[int | str] | None,
+    *,
+    personal_data: bool = False,
+    until: dt.datetime | None = None,
+) -> Analyst:
+    """Let an analyst read these companies, None for all, those to come too. Raises UnknownAnalyst, UnknownCompany."""
+    if until is not None and until <= dt.datetime.now(dt.UTC):
+        raise InvalidInput(f"{until:%Y-%m-%d %H:%M} is over")
+    with installation.central() as connection:
+        rows.find(connection, name)
+        ids = [None] if terms is None else [one.id for one in registry.find_all(connection, terms)]
+        rows.grant(connection, name, ids, personal_data=personal_data, until=until, by=operator())
+    settle(installation)
+    return found(installation, name)
+
+
+def revoke(installation: Installation, name: str, terms: Sequence[int | str] | None) -> Analyst:
+    """Take grants of these companies away, None for all; what the analyst does there ends.
+
+    Raises UnknownAnalyst, UnknownCompany; UsageError when an analyst of all companies shall lose some.
+    """
+    with installation.central() as connection:
+        analyst = rows.find(connection, name)
+        ids = None if terms is None else [one.id for one in registry.find_all(connection, terms)]
+        if ids is not None and any(one.company_id is None for one in analyst.grants):
+            raise UsageError(
+                f"{name} may read all companies, those to come too",
+                hint=f"Revoke that, and grant what is to stay: mpm-ops analyst revoke {name} --all",
+            )
+        rows.revoke(connection, name, ids)
+    settle(installation)
+    return found(installation, name)
+
+
+def remove(installation: Installation, name: str) -> None:
+    """Remove an analyst: sessions end, the login is dropped on every server. Raises UnknownAnalyst."""
+    with installation.central() as connection:
+        analyst = rows.find(connection, name)
+        _drop(installation, [analyst.login])
+        # Last, so that one that a server kept is still known.
+        rows.remove(connection, name)
+
+
+def found(installation: Installation, name: str) -> Analyst:
+    """Return an analyst. Raises UnknownAnalyst. Read-only."""
+    with installation.central() as connection:
+        return rows.find(connection, name)
+
+
+def listed(installation: Installation) -> Sequence[Analyst]:
+    """List the analysts by name. Read-only."""
+    with installation.central() as connection:
+        return rows.listed(connection)
+
+
+def sweep(installation: Installation) -> Sequence[str]:
+    """End what is over: grants with the sessions that used them, tokens with their logins; return what was ended."""
+    with installation.central() as connection, connection.transaction():
+        logins = rows.drop_ended(connection)
+    _drop(installation, logins)
+    return [*logins, *settle(installation)]
+
+
+def settle(installation: Installation) -> list[str]:
+    """Make the members of the readers' groups those that the rows say; return who lost what, as text."""
+    lost: list[str] = []
+    with installation.central() as connection:
+        logins = [analyst.login for analyst in rows.listed(connection)]
+        for server in (MAIN, *installation.settings.servers):
+            wanted = {
+                (login, roles.personal_group(database) if personal else roles.read_group(database))
+                for (login, database), personal in rows.wanted(connection, server).items()
+            }
+            with installation.maintenance(server) as maintenance:
+                lost += _settled(maintenance, f"^{installation.settings.prefix}company_", logins, wanted)
+    return lost
+
+
+def _settled(
+    connection: psycopg.Connection, groups: str, logins: Sequence[str], wanted: set[tuple[str, str]]
+) -> list[str]:
+    have = roles.members(connection, groups, logins)
+    for login, group in sorted(wanted - have):
+        if roles.exists(connection, group):
+            connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(login)))
+    for login, group in sorted(have - wanted):
+        connection.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(group), sql.Identifier(login)))
+        roles.end_sessions(connection, login, group.rpartition("_")[0])
+    return [f"{login}: {group}" for login, group in sorted(have - wanted)]
+
+
+def _drop(installation: Installation, logins: Sequence[str]) -> None:
+    for server in (MAIN, *installation.settings.servers):
+        with installation.maintenance(server) as connection:
+            for login in logins:
+                roles.drop(connection, login)
+
+
+def _open_central(installation: Installation, connection: psycopg.Connection, login: str) -> None:
+    """Let an analyst into the central database, to the views that show each their own."""
+    group = installation.settings.analysts_role
+    roles.ensure_group(connection, group)
+    names = {"group": group, "login": login, "central": installation.settings.central_database}
+    connection.execute(
+        sql.SQL(
+            """
+            GRANT CONNECT ON DATABASE {central} TO {group};
+            GRANT USAGE ON SCHEMA granted TO {group};
+            GRANT SELECT ON ALL TABLES IN SCHEMA granted TO {group};
+            GRANT {group} TO {login}
+            """
+        ).format(**{name: sql.Identifier(value) for name, value in names.items()})
+    )
+
+
+def _url(installation: Installation, login: str, password: str) -> str:
+    host, _, port = installation.server.address.rpartition(":")
+    # A Unix socket's directory stands in the place of a host once its slashes are escaped.
+    return f"postgresql://{login}:{password}@{quote(host, safe='.:[]')}:{port}/"
