@@ -78,8 +78,8 @@ class Ops:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
         self._installation = Installation(self.settings)
-        #: The logins that this process reads with, by server.
-        self._readers: dict[str, Login] = {}
+        #: The logins that this process reads with, by server and whether they see personal data.
+        self._readers: dict[tuple[str, bool], Login] = {}
 
     def __repr__(self) -> str:
         where = "embedded server" if self.settings.database_url is None else str(self._installation.server.address)
@@ -343,10 +343,12 @@ class Ops:
 
     # Questions
 
-    def company(self, term: int | str) -> CompanyReader:
-        """Return the company with this id, name or e-mail address, ready to be asked. Raises UnknownCompany."""
-        company = self.get_company(term)
-        return CompanyReader(company, self._reader_login(company))
+    def company(self, term: int | str, *, personal_data: bool = False) -> CompanyReader:
+        """Return the company with this id, name or e-mail address, ready to be asked. Raises UnknownCompany.
+
+        Names, phones, addresses and the like are masked unless `personal_data` is wanted.
+        """
+        return self._asked(self.get_company(term), personal_data=personal_data)
 
     def read_sql(
         self,
@@ -355,13 +357,14 @@ class Ops:
         companies: Companies = None,
         params: Params = None,
         max_rows: int | None = 10_000,
+        personal_data: bool = False,
     ) -> pd.DataFrame:
         """Ask all companies, or those named, the same question; one DataFrame with a first column `company`.
 
-        `max_rows` is the cap for each company. Raises FleetFailed that names those which did not answer.
+        `max_rows` is the cap for each company, `personal_data` as in `company`. Raises FleetFailed that names those
+        which did not answer.
         """
-        chosen = self._chosen(companies)
-        readers = [CompanyReader(company, self._reader_login(company)) for company in chosen]
+        readers = [self._asked(company, personal_data=personal_data) for company in self._chosen(companies)]
         limits = Limits(rows=max_rows)
         return fanout.read_sql(readers, sql, params=params, limits=limits, workers=self.settings.workers)
 
@@ -379,22 +382,23 @@ class Ops:
     ) -> None:
         self.close()
 
-    def _reader_login(self, company: Company) -> Login:
-        """Return the one login that this process reads with on the company's server: an analyst's own, or a short one.
+    def _asked(self, company: Company, *, personal_data: bool) -> CompanyReader:
+        """Return a reader of the company, with a login that all readers of its server share, made at the first one.
 
-        The latter is made at the first question.
+        An analyst reads with the login of the settings.
         """
-        if company.server not in self._readers and self._installation.is_analyst:
-            self._readers[company.server] = Login(self._installation.server_of(company))
-        if company.server not in self._readers:
+        key = (company.server, personal_data)
+        if key not in self._readers and self._installation.is_analyst:
+            self._readers[key] = Login(self._installation.server_of(company))
+        if key not in self._readers:
             person = re.sub(r"[^a-z0-9]", "", operator().lower())[:12]
-            self._readers[company.server] = ShortLogin(
+            self._readers[key] = ShortLogin(
                 self._installation.server_of(company),
                 self._maintenance(company),
                 name=f"{self.settings.prefix}reader_{person}",
                 connections=self.settings.workers + 8,
             )
-        return self._readers[company.server]
+        return CompanyReader(company, self._readers[key], personal_data=personal_data)
 
     def _maintenance(self, company: Company) -> str:
         """Name the database on the company's server in which logins are made."""

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from mpm_ops.errors import MpmOpsError
+from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 
@@ -35,7 +35,7 @@ class Login:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.server})"
 
-    def admit(self, group: str) -> None:
+    def admit(self, group: str, *, beside: str = "") -> None:
         """Let the login do what `group` may; one of its own does what it was granted."""
 
     @contextmanager
@@ -88,11 +88,17 @@ class ShortLogin(Login):
     def __repr__(self) -> str:
         return f"ShortLogin({self.name})"
 
-    def admit(self, group: str) -> None:
-        """Let the login do what `group` may; the second time costs nothing."""
+    def admit(self, group: str, *, beside: str = "") -> None:
+        """Let the login do what `group` may, when the group `beside` is there as well; the second time costs nothing.
+
+        Raises ServerError when one of them is not.
+        """
         with self._lock:
             if group not in self._admitted:
                 with self._deployer.connect(self._central) as connection:
+                    for needed in filter(None, (group, beside)):
+                        if not roles.exists(connection, needed):
+                            raise ServerError(f"the role {needed} is missing", hint="mpm-ops audit --repair makes it.")
                     statement = sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(self.name))
                     connection.execute(statement)
                 self._admitted.add(group)

@@ -8,33 +8,40 @@ from psycopg import errors
 
 from mpm_ops.errors import QueryError
 
-#: Tables that the asking login may read, with the number of rows as the statistics know it.
-TABLES = """
-    SELECT c.relname::text AS "table", greatest(c.reltuples, 0)::bigint AS estimated_rows
-    FROM pg_catalog.pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relname <> 'alembic_version'
-      AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
-    ORDER BY 1
+#: Relations that a question may name without a schema: a masked view stands before the table of its name.
+_VISIBLE = """
+    SELECT c.oid, c.relname::text AS name
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('masked', 'public') AND c.relkind IN ('r', 'p', 'v') AND c.relname <> 'alembic_version'
+      AND pg_catalog.pg_table_is_visible(c.oid) AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
 """
+
+#: Tables that the asking login may read, with the number of rows as the statistics know it.
+TABLES = f"""
+    SELECT v.name AS "table", greatest(c.reltuples, 0)::bigint AS estimated_rows
+    FROM ({_VISIBLE}) AS v
+    JOIN pg_catalog.pg_class c ON c.relname = v.name AND c.relnamespace = 'public'::regnamespace
+    ORDER BY 1
+"""  # noqa: S608 our own text
 
 #: Columns of one table that the asking login may read, in their order.
-COLUMNS = """
+COLUMNS = f"""
     SELECT a.attname::text AS "column", pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
-           NOT a.attnotnull AS nullable
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relname = %(table)s
-      AND a.attnum > 0 AND NOT a.attisdropped
-      AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
+           NOT coalesce(b.attnotnull, false) AS nullable
+    FROM ({_VISIBLE}) AS v
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_class c ON c.relname = v.name AND c.relnamespace = 'public'::regnamespace
+    LEFT JOIN pg_catalog.pg_attribute b ON b.attrelid = c.oid AND b.attname = a.attname
+    WHERE v.name = %(table)s AND pg_catalog.has_column_privilege(v.oid, a.attnum, 'SELECT')
     ORDER BY a.attnum
-"""
+"""  # noqa: S608 our own text
 
 #: Every name that may be written in a question.
-NAMES = """
-    SELECT c.relname::text, a.attname::text
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0
-      AND NOT a.attisdropped AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
-"""
+NAMES = f"""
+    SELECT v.name, a.attname::text
+    FROM ({_VISIBLE}) AS v JOIN pg_catalog.pg_attribute a ON a.attrelid = v.oid AND a.attnum > 0
+    WHERE NOT a.attisdropped AND pg_catalog.has_column_privilege(v.oid, a.attnum, 'SELECT')
+"""  # noqa: S608 our own text
 
 
 def near_misses(wanted: str, known: set[str]) -> str:

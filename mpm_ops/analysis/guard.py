@@ -91,7 +91,7 @@ def _settings(limits: Limits) -> bytes:
         f"SET LOCAL idle_in_transaction_session_timeout = {limits.statement:d};"
         f"SET LOCAL lock_timeout = {limits.lock:d};"
         f"SET LOCAL work_mem = {limits.work_mem:d};"
-        "SET LOCAL search_path = public, pg_catalog; SET LOCAL TimeZone = 'UTC'"
+        "SET LOCAL search_path = masked, public, pg_catalog; SET LOCAL TimeZone = 'UTC'"
     ).encode()
 
 

@@ -27,9 +27,11 @@ class Truncated(UserWarning):
 class CompanyReader:
     """A company whose data can be read. Get one from `Ops.company`."""
 
-    def __init__(self, company: Company, login: Login) -> None:
+    def __init__(self, company: Company, login: Login, *, personal_data: bool = False) -> None:
         #: The company's central row.
         self.company = company
+        #: Whether names, phones, addresses and the like are shown as they are; else they are masked.
+        self.personal_data = personal_data
         self._login = login
 
     def __repr__(self) -> str:
@@ -96,7 +98,10 @@ class CompanyReader:
 
     @contextmanager
     def _connection(self, *, keep: bool = True) -> Iterator[psycopg.Connection]:
-        self._login.admit(roles.read_group(self.company.database))
+        database = self.company.database
+        read, personal = roles.read_group(database), roles.personal_group(database)
+        # Without the personal group, nothing has been masked for the other one yet.
+        self._login.admit(personal if self.personal_data else read, beside=personal)
         with self._login.lend(self.company.database, keep=keep) as connection:
             yield connection
 

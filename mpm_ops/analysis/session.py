@@ -24,12 +24,12 @@ class Session(CompanyReader):
     """
 
     def __init__(self, company: Company, login: ShortLogin, *, user: str, write: bool) -> None:
-        super().__init__(company, login)
+        super().__init__(company, login, personal_data=True)
         #: The e-mail address that logged in.
         self.user = user
         #: Whether it may change data.
         self.write = write
-        login.admit(roles.app_group(company.database) if write else roles.read_group(company.database))
+        login.admit(roles.app_group(company.database) if write else roles.personal_group(company.database))
 
     def __repr__(self) -> str:
         return f"<Session of {self.user} at {self.company}, {'read and write' if self.write else 'read-only'}>"

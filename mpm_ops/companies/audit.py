@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from mpm_ops.companies.checks import Checks
 from mpm_ops.companies.findings import RECONCILE, REPAIR, AuditFinding, AuditKind, Repaired
-from mpm_ops.companies.grants import grant
+from mpm_ops.companies.groups import make_groups
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.inventory import Look, Rows
 from mpm_ops.companies.reconcile import reconcile
 from mpm_ops.errors import MpmOpsError, ServerError
-from mpm_ops.postgres import databases, roles
 from mpm_ops.records import MAIN
 
 
@@ -71,22 +70,7 @@ def _repaired(installation: Installation, finding: AuditFinding) -> str:
             for statement in finding.sql:
                 connection.execute(statement.encode())
         if finding.command == REPAIR:
-            _make_groups(installation, finding)
+            make_groups(installation, finding.server, finding.subject)
     except MpmOpsError as exc:
         return str(exc)
     return ""
-
-
-def _make_groups(installation: Installation, finding: AuditFinding) -> None:
-    """Make a company's groups and grant them what a new company's have."""
-    owner, database = installation.settings.owner_role, finding.subject
-    groups = (roles.app_group(database), roles.read_group(database))
-    with installation.maintenance(finding.server) as connection:
-        for group in groups:
-            roles.ensure_group(connection, group)
-        databases.close_to_public(connection, database, admit=groups)
-    with (
-        installation.server_named(finding.server).connect(database, role=owner) as tenant,
-        tenant.transaction(),
-    ):
-        grant(tenant, owner=owner)

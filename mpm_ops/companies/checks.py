@@ -70,7 +70,7 @@ class Checks:
                 yield _wrong_owner(company, access, self.settings.owner_role)
             if access.public:
                 yield _open(look.server, company.database, company)
-            groups = (roles.app_group(company.database), roles.read_group(company.database))
+            groups = roles.groups(company.database)
             yield from (_no_group(company, group) for group in groups if group not in look.roles)
             shut_out = [group for group in groups if group in look.roles and group not in access.admitted]
             yield from (_no_connect(company, group) for group in shut_out)

@@ -77,6 +77,9 @@ def _prepare(installation: Installation, connection: psycopg.Connection, company
     owner, name = installation.settings.owner_role, company.database
     new = f"{name}_new"
     databases.create(connection, new, owner=owner, template=template)
-    databases.close_to_public(connection, new, admit=(roles.app_group(name), roles.read_group(name)))
+    groups = roles.groups(name)
+    for group in groups:
+        roles.ensure_group(connection, group)  # it may be older than one of them
+    databases.close_to_public(connection, new, admit=groups)
     with installation.server_of(company).connect(new, role=owner) as tenant, tenant.transaction():
         grant(tenant, owner=owner, database=name)

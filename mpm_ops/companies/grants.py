@@ -1,43 +1,107 @@
-"""What the two groups of a company database may do in it, as its owner grants it."""
+"""What the groups of a company database may do in it, as its owner grants it."""
 
 from __future__ import annotations
 
+import json
 import re
+import secrets
+from collections.abc import Collection
 from functools import cache
+from importlib import resources
 
 import psycopg
+from psycopg import sql
 
 from mpm_ops.postgres import roles
 from mpm_ops.schema.plan import Step
+from mpm_ops.tenant.personal import PERSONAL
 from mpm_ops.tenant.readable import READABLE
+
+#: What a view does not let happen to its table, in SQL and in Alembic's words.
+_IN_THE_WAY = re.compile(r"alter.*type|drop|rename", re.IGNORECASE | re.DOTALL)
+_RENAMES = re.compile(r"rename", re.IGNORECASE)
 
 
 def grant(connection: psycopg.Connection, *, owner: str, database: str = "") -> None:
-    """Grant the tables of the database that `connection` goes to, to the two groups of `database` (default: itself).
+    """Open the database that `connection` goes to, to the groups of `database` (default: itself). Run it as the owner.
 
-    Run it as the owner.
+    It has its masked views already, as a copy of the template has; the key of its masks is made here.
     """
     name = database or connection.info.dbname
-    app, read = roles.app_group(name), roles.read_group(name)
-    roles.grant_application(connection, owner=owner, app=app, read=read)
-    connection.execute(roles.reading_statement(read, READABLE))
+    roles.grant_application(connection, owner=owner, database=name)
+    connection.execute(
+        "INSERT INTO masked.key SELECT %s WHERE NOT EXISTS (SELECT FROM masked.key)", [secrets.token_bytes(32)]
+    )
+    connection.execute(_grants(name, READABLE).encode())
 
 
-def grants_of(step: Step, database: str) -> list[str]:
-    """Return the statements that a step's transaction needs to stay true to the list of what may be read.
+def masks(tables: Collection[str] = tuple(PERSONAL)) -> str:
+    """Return the statement that makes the masked views of these tables, as far as the database has them."""
+    return _do("masks", specification=_specification(tables))
+
+
+def before_step(step: Step) -> list[str]:
+    """Return the statements that a step's transactions need before its own: a view would not let its table change."""
+    return [f"DROP VIEW IF EXISTS masked.{table}" for table in _taken_away(step)]
+
+
+def after_step(step: Step, database: str) -> list[str]:
+    """Return the statements that a step's transactions need to stay true to the list of what may be read.
 
     Writing needs none: the application's group has it by default privileges. A table that is not listed stays hidden.
     """
-    listed = _listed(step)
-    return [roles.reading_statement(roles.read_group(database), listed).as_string()] if listed else []
+    touched = _touched(step)
+    if not touched:
+        return []
+    personal = [table for table in touched if table in PERSONAL]
+    return [*([masks(personal)] if personal else []), _grants(database, touched)]
 
 
 @cache
-def _listed(step: Step) -> dict[str, tuple[str, ...]]:
-    """Return what of the list a step makes or changes: its new tables, and listed columns of tables that it names."""
-    named = step.creates | {
-        table
-        for table, columns in READABLE.items()
-        if columns and re.search(rf"\b{table}\b", step.sql) and not step.sql.startswith("-- downgrade")
-    }
-    return {table: READABLE[table] for table in sorted(named) if table in READABLE}
+def _taken_away(step: Step) -> list[str]:
+    """Return the tables whose views may be in the way: named where something is dropped, renamed or gets a type.
+
+    Not those that are only named: who asks a view would be waited for, even where a revision just inserts rows.
+    """
+    return _named([text for text in _texts(step) if _IN_THE_WAY.search(text)], PERSONAL)
+
+
+@cache
+def _touched(step: Step) -> list[str]:
+    """Return the listed tables that a step may make, or change readable columns of."""
+    texts = _texts(step)
+    anew = [text for text in texts if step.live or _RENAMES.search(text)]
+    listed_by_column = [table for table, columns in READABLE.items() if columns]
+    return sorted(step.creates & set(READABLE) | {*_named(texts, listed_by_column), *_named(anew, READABLE)})
+
+
+def _texts(step: Step) -> list[str]:
+    """Return a step's statements; of a live one there is only the file's text."""
+    return [step.source] if step.live else [text for part in step.parts for text in part.statements]
+
+
+def _named(texts: Collection[str], tables: Collection[str]) -> list[str]:
+    words = {word for text in texts for word in re.findall(r"\w+", text)}
+    return sorted(words.intersection(tables))
+
+
+def _grants(database: str, tables: Collection[str]) -> str:
+    read, personal = roles.read_group(database), roles.personal_group(database)
+    return _do("grants", specification=_specification(tables), read=read, personal=personal)
+
+
+def _specification(tables: Collection[str]) -> str:
+    listed = {table: {"columns": READABLE[table], "masks": PERSONAL.get(table, {})} for table in sorted(tables)}
+    return json.dumps(listed)
+
+
+def _do(section: str, **values: str) -> str:
+    """Return one of the blocks of tenant/reading.sql as a statement, with these values in it."""
+    body = sql.SQL(_sections()[section]).format(**{name: sql.Literal(value) for name, value in values.items()})
+    return sql.SQL("DO {}").format(sql.Literal(body.as_string())).as_string()
+
+
+@cache
+def _sections() -> dict[str, str]:
+    text = resources.files("mpm_ops.tenant").joinpath("reading.sql").read_text(encoding="utf-8")
+    return {found[1]: found[2] for found in re.finditer(r"^-- (\w+): .*?\n(.*?)(?=^-- \w+: |\Z)", text, re.M | re.S)}

@@ -12,7 +12,8 @@ import psycopg
 from mpm_ops.central import history, ledger
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Hooks, Job, account
-from mpm_ops.companies.grants import grants_of
+from mpm_ops.companies.grants import after_step, before_step
+from mpm_ops.companies.groups import make_groups, without_groups
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import settle_all
 from mpm_ops.companies.preflight import preflight
@@ -169,6 +170,7 @@ def go(
     if failing and policy.preflight == "stop":
         refused = f"an assertion failed in {len(failing)} companies"
     owner = installation.settings.owner_role
+    older = without_groups(installation, [one for one in course.companies if one.id in course.plans])
 
     def work(company: Company, pages: Account) -> Change:
         plan = course.found[company.id]
@@ -181,8 +183,11 @@ def go(
             statement_timeout=policy.statement_timeout,
             one_transaction=policy.one_transaction,
             application=pages.application,
-            also=lambda step: grants_of(step, company.database),
+            before=before_step,
+            after=lambda step: after_step(step, company.database),
         )
+        if company.id in older:
+            make_groups(installation, company.server, company.database)
         try:
             server = installation.server_of(company)
             done = apply(server, company.database, plan, owner=owner, manner=manner, live=live)

@@ -33,7 +33,7 @@ def _create(installation: Installation, connection: psycopg.Connection, company:
     template = ensure_template(installation, connection, server=company.server)
     databases.drop(connection, new)  # of a process that was killed here
     databases.create(connection, new, owner=owner, template=template)
-    groups = (roles.app_group(name), roles.read_group(name))
+    groups = roles.groups(name)
     for group in groups:
         roles.ensure_group(connection, group)
     databases.close_to_public(connection, new, admit=groups)

@@ -200,7 +200,7 @@ def _central(saga: _Saga) -> None:
 
 def _make_roles(saga: _Saga) -> None:
     with saga.maintenance.transaction():
-        for group in (roles.app_group(saga.database), roles.read_group(saga.database)):
+        for group in roles.groups(saga.database):
             roles.ensure_group(saga.maintenance, group)
     ledger.step_done(saga.connection, saga.company_id, "roles")
 
@@ -217,7 +217,7 @@ def _open_database(saga: _Saga) -> None:
         tenant.execute(saga.commit_mode)
         grant(tenant, owner=owner)
     with saga.maintenance.transaction():
-        admit = (roles.app_group(saga.database), roles.read_group(saga.database))
+        admit = roles.groups(saga.database)
         databases.close_to_public(saga.maintenance, saga.database, admit=admit)
         saga.maintenance.execute(databases.stamp(saga.database, template_heads(saga.installation)))
     ledger.step_done(saga.connection, saga.company_id, "grants")

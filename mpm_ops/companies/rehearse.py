@@ -14,7 +14,7 @@ import psycopg
 
 from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.clone import clone
-from mpm_ops.companies.grants import grants_of
+from mpm_ops.companies.grants import after_step, before_step
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.migrations import Course, upgrade
 from mpm_ops.companies.preflight import preflight
@@ -52,7 +52,7 @@ _PROBE = f"""
 """  # noqa: S608 our own text
 _TABLES = """
     SELECT c.oid::text, c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'm', 'v') AND n.nspname !~ '^(pg_|information_schema$)'
+    WHERE c.relkind IN ('r', 'p', 'm', 'v') AND n.nspname !~ '^(pg_|information_schema$|masked$)'
       AND c.relname <> 'alembic_version'
 """
 
@@ -155,7 +155,8 @@ class _Trial:
             statement_timeout=self.policy.statement_timeout,
             one_transaction=self.policy.one_transaction,
             application="mpm_ops/rehearse",
-            also=lambda step: grants_of(step, self.company.database),
+            before=before_step,
+            after=lambda step: after_step(step, self.company.database),
             probe=[_PROBE],
             on_commit=self._went_through,
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import psycopg
 
+from mpm_ops.companies.grants import masks
 from mpm_ops.companies.installation import Installation
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.records import MAIN
@@ -13,11 +16,10 @@ from mpm_ops.schema.apply import apply
 def ensure_template(installation: Installation, connection: psycopg.Connection, *, server: str = MAIN) -> str:
     """Return the name of the template for the newest revisions on a server; build it when it is missing.
 
-    The name carries the hash of all SQL from base to the heads, so an edited revision makes another template as
-    well as a new one does. `connection` is one that `installation.maintenance(server)` lends.
+    `connection` is one that `installation.maintenance(server)` lends.
     """
     plan = installation.tenant_tree.upgrade_plan(())
-    name = f"{_prefix(installation)}{plan.hash}"
+    name = template_name(installation)
     if databases.exists(connection, name):
         return name
     # A half-built one keeps this name and is built anew; only a finished one is renamed.
@@ -31,13 +33,25 @@ def ensure_template(installation: Installation, connection: psycopg.Connection, 
         databases.create(connection, building, owner=owner)
         databases.close_to_public(connection, building)
         apply(installation.server_named(server), building, plan, owner=owner)
-        # Freeze the rows and gather statistics once, instead of once in every copy.
         with installation.server_named(server).connect(building, role=owner) as built:
+            built.execute(masks().encode())
+            # Freeze the rows and gather statistics once, instead of once in every copy.
             built.execute("VACUUM (FREEZE, ANALYZE)")
         databases.seal_template(connection, building)
         databases.rename(connection, building, name)
         sweep_templates(installation, connection, keep=name)
     return name
+
+
+def template_name(installation: Installation) -> str:
+    """Name the template for the newest revisions.
+
+    The name carries the hash of all SQL that makes it, so an edited revision makes another template as well as a new
+    one does, and so does a change of what is masked.
+    """
+    plan = installation.tenant_tree.upgrade_plan(())
+    digest = hashlib.sha256(f"{plan.sql}\n{masks()}".encode()).hexdigest()[:12]
+    return f"{_prefix(installation)}{digest}"
 
 
 def sweep_templates(installation: Installation, connection: psycopg.Connection, *, keep: str) -> list[str]:
@@ -55,8 +69,7 @@ def sweep_templates(installation: Installation, connection: psycopg.Connection, 
 
 def stale_templates(installation: Installation, connection: psycopg.Connection) -> list[str]:
     """List the finished templates of other states than the newest. Read-only."""
-    current = f"{_prefix(installation)}{installation.tenant_tree.upgrade_plan(()).hash}"
-    others = (current, _building(installation))
+    others = (template_name(installation), _building(installation))
     return [name for name in databases.names(connection, _prefix(installation)) if name not in others]
 
 

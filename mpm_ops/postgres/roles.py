@@ -1,9 +1,9 @@
-"""Roles and grants of a company database (D5, D6): two NOLOGIN groups per database, and logins that are members."""
+"""Roles and grants of a company database (D5, D6): three NOLOGIN groups per database, and logins that are members."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 
 import psycopg
@@ -47,8 +47,18 @@ def app_group(database: str) -> str:
 
 
 def read_group(database: str) -> str:
-    """Name the group that reads what is listed in a company's database."""
+    """Name the group that reads what is listed in a company's database, and what is personal in it masked."""
     return f"{database}_read"
+
+
+def personal_group(database: str) -> str:
+    """Name the group that reads what is listed in a company's database, personal data too."""
+    return f"{database}_personal"
+
+
+def groups(database: str) -> tuple[str, str, str]:
+    """Name all groups of a company's database."""
+    return app_group(database), read_group(database), personal_group(database)
 
 
 def ensure_group(connection: psycopg.Connection, name: str) -> None:
@@ -67,6 +77,11 @@ def ensure_owner(connection: psycopg.Connection, name: str) -> None:
     member = connection.execute("SELECT pg_has_role(current_user, %s, %s)", [name, right]).fetchone()
     if not (member and member[0]):
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
+
+
+def act_as(connection: psycopg.Connection, name: str) -> None:
+    """Act as a role until the end of the transaction."""
+    connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(name)))
 
 
 def drop(connection: psycopg.Connection, name: str) -> None:
@@ -128,15 +143,17 @@ def expired(connection: psycopg.Connection, prefix: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def grant_application(connection: psycopg.Connection, *, owner: str, app: str, read: str) -> None:
-    """Open a company database to its two groups: `app` on everything that is and will be, `read` on the schema only.
+def grant_application(connection: psycopg.Connection, *, owner: str, database: str) -> None:
+    """Open a company database to its groups: the application's on everything that is and will be, the readers' schemas.
 
     Run inside the company database as its owner, so that the default privileges bind to what migrations create.
     """
+    app, read, personal = map(sql.Identifier, groups(database))
     connection.execute(
         sql.SQL(
             """
-            GRANT USAGE ON SCHEMA public TO {app}, {read};
+            GRANT USAGE ON SCHEMA public TO {app}, {read}, {personal};
+            GRANT USAGE ON SCHEMA masked TO {read};
             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app};
             GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app};
             REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {app};
@@ -144,42 +161,5 @@ def grant_application(connection: psycopg.Connection, *, owner: str, app: str, r
                 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app};
             ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}
             """
-        ).format(app=sql.Identifier(app), read=sql.Identifier(read), owner=sql.Identifier(owner))
+        ).format(app=app, read=read, personal=personal, owner=sql.Identifier(owner))
     )
-
-
-def reading_statement(group: str, readable: Mapping[str, tuple[str, ...]]) -> sql.Composed:
-    """Return the statement that grants SELECT to `group` table by table; an empty tuple of columns means all of them.
-
-    Tables and columns of the list that the database does not have (yet, or any more) are passed over: the list
-    belongs to the newest revision. One statement, because the server has to look.
-    """
-    rows = sql.SQL(", ").join(
-        sql.SQL("({}, {}::text[])").format(sql.Literal(table), sql.Literal(list(columns)))
-        for table, columns in sorted(readable.items())
-    )
-    body = sql.SQL(
-        """
-        DECLARE
-            listed record;
-        BEGIN
-            FOR listed IN
-                SELECT c.oid::regclass AS relation, r.columns = '{{}}' AS whole,
-                       string_agg(quote_ident(a.attname), ', ') AS columns
-                FROM (VALUES {rows}) AS r (name, columns)
-                JOIN pg_class c ON c.relname = r.name AND c.relnamespace = 'public'::regnamespace
-                    AND c.relkind IN ('r', 'p', 'v')
-                LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY (r.columns)
-                    AND NOT a.attisdropped AND a.attnum > 0
-                GROUP BY c.oid, r.columns
-            LOOP
-                IF listed.whole THEN
-                    EXECUTE format('GRANT SELECT ON %s TO %I', listed.relation, {group});
-                ELSIF listed.columns IS NOT NULL THEN
-                    EXECUTE format('GRANT SELECT (%s) ON %s TO %I', listed.columns, listed.relation, {group});
-                END IF;
-            END LOOP;
-        END
-        """
-    ).format(rows=rows, group=sql.Literal(group))
-    return sql.SQL("DO {}").format(sql.Literal(body.as_string()))

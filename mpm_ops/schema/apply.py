@@ -16,7 +16,7 @@ from mpm_ops.postgres.script import Row, run_script
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema.concurrent import UNMARK, run_alone
 from mpm_ops.schema.live import LivePool, LiveStep
-from mpm_ops.schema.plan import Plan, Step
+from mpm_ops.schema.plan import Part, Plan, Step
 
 #: Steps that are committed together: one, or all of a plan.
 Transaction = tuple[Step, ...]
@@ -38,8 +38,10 @@ class Manner:
     one_transaction: bool = False
     #: Shows in pg_stat_activity.
     application: str = "mpm_ops/migrate"
-    #: More statements for a step's own transaction, such as grants on the tables that it creates.
-    also: Callable[[Step], Sequence[str]] = lambda _: ()
+    #: More statements for each of a step's own transactions, before and after its own: views that are taken away and
+    #: made again, grants. Whatever commit a step breaks off after, nothing of theirs is left half done.
+    before: Callable[[Step], Sequence[str]] = lambda _: ()
+    after: Callable[[Step], Sequence[str]] = lambda _: ()
     #: Statements to run just before each commit: what a rehearsal wants to see.
     probe: Sequence[str] = ()
     #: Where there is a probe, called after each commit with the steps that were committed, the rows and the seconds.
@@ -187,7 +189,8 @@ class _Application:
         rows: list[Row] = []
         for part in step.parts[:-1]:  # more than one only where a step is a message by itself
             if part.transactional:
-                script = [*self._begin(last=False), *part.statements, *self.manner.probe, "COMMIT"]
+                changes = self._changes(step, part)
+                script = [*self._begin(last=False), *changes, *self.manner.probe, "COMMIT"]
                 rows += run_script(self.connection, script)
             else:
                 for statement in part.statements:
@@ -213,11 +216,13 @@ class _Application:
             raise
 
     def _statements(self, transaction: Transaction, *, last: bool) -> list[str]:
-        changes = [text for step in transaction for text in step.parts[-1].statements]
-        also = [text for step in transaction for text in self.manner.also(step)]
-        also += [UNMARK for step in transaction if len(step.parts) > 1]
+        changes = [text for step in transaction for text in self._changes(step, step.parts[-1])]
+        changes += [UNMARK for step in transaction if len(step.parts) > 1]
         stamp = databases.stamp(self.connection.info.dbname, transaction[-1].after).as_string(self.connection)
-        return [*self._begin(last=last), *changes, *also, stamp, *self.manner.probe, "COMMIT"]
+        return [*self._begin(last=last), *changes, stamp, *self.manner.probe, "COMMIT"]
+
+    def _changes(self, step: Step, part: Part) -> list[str]:
+        return [*self.manner.before(step), *part.statements, *self.manner.after(step)]
 
     def _begin(self, *, last: bool) -> list[str]:
         return [
@@ -241,10 +246,10 @@ class _Application:
                     application=self.manner.application,
                     lock_timeout=self.manner.lock_timeout,
                     statement_timeout=self.manner.statement_timeout,
+                    before=tuple(self.manner.before(step)),
+                    after=tuple(self.manner.after(step)),
                 )
             )
-        if created := self.manner.also(step):
-            run_script(self.connection, [*self._begin(last=True), *created, "COMMIT"])
 
     def _recovers(self, state: tuple[str, ...], step: Step | None) -> bool:
         """Roll the failed transaction of `step` back, and see that the steps before it are on disk.

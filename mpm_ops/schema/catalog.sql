@@ -2,8 +2,9 @@
 --
 -- Looked at: schemas, extensions, and in `public`, as far as no extension brought it, tables, views, sequences, their
 -- columns, constraints, indexes, statistics, triggers, rules and policies, and functions and types. Left out: rows,
--- comments, grants, the order of columns, and `alembic_version`. An owner is told only where it is not the role that
--- asks. No line holds an OID, and nothing depends on the session's settings once `mpm_ops.schema.drift` has set them.
+-- comments, grants, the order of columns, `alembic_version`, and the schema `masked`, which no revision makes. An owner
+-- is told only where it is not the role that asks. No line holds an OID, and nothing depends on the session's settings
+-- once `mpm_ops.schema.drift` has set them.
 WITH brought AS MATERIALIZED (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), relations AS MATERIALIZED (
@@ -108,4 +109,5 @@ UNION ALL
 SELECT 'extension', extname::text, '' FROM pg_extension
 UNION ALL
 SELECT 'schema', nspname::text, '' FROM pg_namespace
-WHERE oid >= 16384 AND oid NOT IN (SELECT objid FROM brought WHERE classid = 'pg_namespace'::regclass)
+WHERE oid >= 16384 AND nspname <> 'masked'
+  AND oid NOT IN (SELECT objid FROM brought WHERE classid = 'pg_namespace'::regclass)

@@ -32,6 +32,9 @@ class LiveStep:
     application: str
     lock_timeout: int
     statement_timeout: int
+    #: Statements for the revision's own transaction, before and after what it does.
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"LiveStep({self.direction} {self.revision})"
@@ -86,6 +89,7 @@ def run_live_step(step: LiveStep) -> None:
             connection.exec_driver_sql(f"SET lock_timeout = {step.lock_timeout:d}")
             connection.exec_driver_sql(f"SET statement_timeout = {step.statement_timeout:d}")
             connection.commit()
-            Tree(folder, own=own).run_live(connection, step.direction, step.revision)
+            tree = Tree(folder, own=own)
+            tree.run_live(connection, step.direction, step.revision, before=step.before, after=step.after)
     finally:
         engine.dispose()

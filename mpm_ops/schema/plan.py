@@ -50,6 +50,8 @@ class Step:
     parts: tuple[Part, ...]
     #: For a step that reads rows while it runs, which Alembic runs on each database: the file and a hash of its text.
     live: str = ""
+    #: The whole text of that file, which alone tells what a live step may touch.
+    source: str = ""
 
     @cached_property
     def sql(self) -> str:

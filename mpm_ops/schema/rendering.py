@@ -132,6 +132,7 @@ class Collector:
                 after=tuple(sorted(heads)),
                 parts=() if live else parts,
                 live=f"{Path(script.path).name} {_digest(script)}" if live else "",
+                source=Path(script.path).read_text(encoding="utf-8") if live else "",
             )
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
 
@@ -71,6 +72,26 @@ def route(scripts: ScriptDirectory, direction: Direction, before: Heads, target:
 def without_body(step: RevisionStep) -> RevisionStep:
     """Render only the row of `alembic_version`: the body of a live revision cannot be."""
     step.migration_fn = lambda **_: None
+    return step
+
+
+def bracketed(
+    step: RevisionStep, connection: sa.Connection, before: Sequence[str], after: Sequence[str]
+) -> RevisionStep:
+    """Let a revision on `connection` begin with the statements of `before` and end with those of `after`."""
+    body: Callable[..., None] = step.migration_fn
+
+    def run(statements: Sequence[str]) -> None:
+        for statement in statements:
+            # A % in it is a % in the text.
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+    def whole(**given: object) -> None:
+        run(before)
+        body(**given)
+        run(after)
+
+    step.migration_fn = whole
     return step
 
 

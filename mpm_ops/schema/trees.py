@@ -19,7 +19,17 @@ from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError
 from mpm_ops.records import Revision
 from mpm_ops.schema.plan import Direction, Plan, Preflight, Step
 from mpm_ops.schema.rendering import LOCK, Collector, alembic_border, is_live
-from mpm_ops.schema.revisions import Heads, applied_in, below, effective, ordered, record, route, without_body
+from mpm_ops.schema.revisions import (
+    Heads,
+    applied_in,
+    below,
+    bracketed,
+    effective,
+    ordered,
+    record,
+    route,
+    without_body,
+)
 
 #: Dated names sort in the order in which they were made.
 _FILE_NAME = "%(year)d_%(month).2d_%(day).2d_%(hour).2d%(minute).2d_%(slug)s"
@@ -186,13 +196,26 @@ class Tree:
             found += [Preflight(revision=revision, name=str(name), query=query) for name, query in asserted.items()]
         return found
 
-    def run_live(self, connection: sa.Connection, direction: Direction, revision: str) -> None:
-        """Run one revision through Alembic on `connection`. Only in a process of its own: see `schema.live` (D2)."""
+    def run_live(
+        self,
+        connection: sa.Connection,
+        direction: Direction,
+        revision: str,
+        *,
+        before: Sequence[str] = (),
+        after: Sequence[str] = (),
+    ) -> None:
+        """Run one revision through Alembic on `connection`. Only in a process of its own: see `schema.live` (D2).
+
+        Its transaction begins with the statements of `before` and ends with those of `after`.
+        """
         scripts = self._scripts()
         target = revision if direction == "upgrade" else below(scripts.get_revision(revision))
 
         def steps(heads: Heads, _context: object) -> Any:
-            return route(scripts, direction, tuple(heads), target)
+            return [
+                bracketed(step, connection, before, after) for step in route(scripts, direction, tuple(heads), target)
+            ]
 
         config = self._config(connection=connection)
         environment = EnvironmentContext(config, scripts, fn=steps, destination_rev=target)

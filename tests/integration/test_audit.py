@@ -136,7 +136,7 @@ PLANTED: list[tuple[AuditKind, Plant, int, bool]] = [
         1,
         True,
     ),
-    (AuditKind.NO_GROUP, lambda c, one, _: drop_groups(c, one), 2, True),
+    (AuditKind.NO_GROUP, lambda c, one, _: drop_groups(c, one), 3, True),
     (
         AuditKind.NO_CONNECT,
         lambda c, one, _: execute(c, "REVOKE CONNECT ON DATABASE {} FROM {}", one.database, f"{one.database}_read"),
@@ -155,7 +155,7 @@ PLANTED: list[tuple[AuditKind, Plant, int, bool]] = [
 
 
 def drop_groups(connection: psycopg.Connection, company: Company) -> None:
-    groups = (roles.app_group(company.database), roles.read_group(company.database))
+    groups = roles.groups(company.database)
     with psycopg.connect(connection.info.dsn, password=connection.info.password, dbname=company.database) as tenant:
         for group in groups:
             execute(tenant, "DROP OWNED BY {}", group)

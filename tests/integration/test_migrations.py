@@ -319,7 +319,7 @@ def test_24_databases_with_8_threads_never_race(ops: Ops, settings: Settings, se
             insert_company(central, number, name)
             databases.create(central, name, owner=settings.owner_role, template=template)
             central.execute(databases.stamp(name, tree.heads()))
-            for group in (roles.app_group(name), roles.read_group(name)):
+            for group in roles.groups(name):
                 roles.ensure_group(central, group)
     policy = Policy(workers=8)
     expected = columns(server, names[0])

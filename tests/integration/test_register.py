@@ -121,7 +121,7 @@ def test_the_database_is_closed_to_everybody_but_its_groups(
         """,
         [company.database],
     ).fetchall()
-    assert acl == [(f"{company.database}_app", "CONNECT"), (f"{company.database}_read", "CONNECT")]
+    assert acl == [(f"{company.database}_{group}", "CONNECT") for group in ("app", "personal", "read")]
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_a_registration_killed_after_any_step_is_finished_or_undone(
     if step in ("data", "activate"):
         assert traces(maintenance, settings, server) == {
             "databases": [f"{PREFIX}company_1"],
-            "roles": [f"{PREFIX}company_1_app", f"{PREFIX}company_1_read"],
+            "roles": [f"{PREFIX}company_1_{group}" for group in ("app", "personal", "read")],
             "rows": ["company 1", "database 1", "proxy ada@acme.example.com"],
         }
         with ops.login("ada@acme.example.com", "correct horse") as session:

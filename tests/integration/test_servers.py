@@ -70,7 +70,7 @@ def test_a_company_lives_on_the_server_that_it_was_given(
         with where.connect("postgres") as connection:
             assert databases.names(connection, f"{PREFIX}company_") == [fleet[n].database for n in ids]
             assert roles.names(connection, f"{PREFIX}company_") == [
-                f"{fleet[n].database}_{group}" for n in ids for group in ("app", "read")
+                f"{fleet[n].database}_{group}" for n in ids for group in ("app", "personal", "read")
             ]
     assert [company.server for company in ops.list_companies()] == ["main", "west", "main", "west"]
     assert [state.state for state in ops.tenant_states()] == ["current"] * 4
@@ -165,7 +165,7 @@ def test_a_killed_registration_is_finished_or_undone_there(
     assert [company.server for company in ops.list_companies()] == (["west"] if kept else [])
     with west.connect("postgres") as connection:
         assert len(databases.names(connection, f"{PREFIX}company_")) == kept
-        assert len(roles.names(connection, f"{PREFIX}company_")) == 2 * kept
+        assert len(roles.names(connection, f"{PREFIX}company_")) == 3 * kept
     assert ops.reconcile() == []
 
 

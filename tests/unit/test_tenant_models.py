@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from mpm_ops.tenant import metadata
+from mpm_ops.tenant.personal import PERSONAL
 from mpm_ops.tenant.readable import EVERY_COLUMN, HIDDEN, READABLE
 
 FACTS = Path(__file__).parents[1] / "data" / "tenant-schema.tsv"
@@ -37,6 +38,35 @@ SECRETS = {
     "agents": {"password", "remember_token", "fire_base_token"},
     "sms_android_settings": {"token", "key"},
     "password_resets": {"token"},
+}
+
+#: Sounds like a person's, and is the company's: its places, products, prices, roles and texts; and serial numbers.
+IMPERSONAL = {
+    ("agent_commissions", "name"),
+    ("appliance_types", "name"),
+    ("appliances", "name"),
+    ("cities", "name"),
+    ("clusters", "geo_json"),
+    ("clusters", "name"),
+    ("connection_groups", "name"),
+    ("connection_types", "name"),
+    ("countries", "country_name"),
+    ("main_settings", "company_name"),
+    ("manufacturers", "api_name"),
+    ("manufacturers", "name"),
+    ("map_settings", "latitude"),
+    ("mini_grids", "name"),
+    ("permissions", "guard_name"),
+    ("permissions", "name"),
+    ("reports", "name"),
+    ("roles", "guard_name"),
+    ("roles", "name"),
+    ("sms_bodies", "body"),
+    ("sub_connection_types", "name"),
+    ("tariff_pricing_components", "name"),
+    ("tariffs", "name"),
+    ("ticket_categories", "label_name"),
+    ("transactions", "message"),
 }
 
 
@@ -138,6 +168,26 @@ def test_every_table_is_either_readable_or_hidden() -> None:
 @pytest.mark.parametrize("table", sorted(table for table, columns in READABLE.items() if columns))
 def test_listed_columns_exist(table: str) -> None:
     assert set(READABLE[table]) <= set(metadata.tables[table].columns.keys())
+
+
+def test_a_table_with_personal_data_lists_its_columns() -> None:
+    for table, masks in PERSONAL.items():
+        assert set(masks) <= set(READABLE[table]), table
+
+
+def test_what_sounds_personal_was_looked_at() -> None:
+    words = (
+        "name", "phone", "mail", "address", "street", "birth", "sender", "receiver", "lat", "lng", "geo", "body",
+        "content", "comment", "description", "location", "document", "contact", "mobile", "message", "person",
+    )  # fmt: skip
+    sounding = {
+        (table, column)
+        for table, column in COLUMNS
+        if table not in HIDDEN and not column.endswith(("_id", "_type")) and any(word in column for word in words)
+    }
+    masked = {(table, column) for table, masks in PERSONAL.items() for column in masks}
+    assert sounding - masked - IMPERSONAL == set()
+    assert sounding >= IMPERSONAL
 
 
 @pytest.mark.parametrize("table", sorted(SECRETS))
