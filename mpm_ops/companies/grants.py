@@ -45,16 +45,17 @@ def before_step(step: Step) -> list[str]:
     return [f"DROP VIEW IF EXISTS masked.{table}" for table in _taken_away(step)]
 
 
-def after_step(step: Step, database: str) -> list[str]:
+def after_step(step: Step, database: str | None) -> list[str]:
     """Return the statements that a step's transactions need to stay true to the list of what may be read.
 
+    Granted to the groups of `database`; to nobody when it is None.
     Writing needs none: the application's group has it by default privileges. A table that is not listed stays hidden.
     """
     touched = _touched(step)
     if not touched:
         return []
     personal = [table for table in touched if table in PERSONAL]
-    return [*([masks(personal)] if personal else []), _grants(database, touched)]
+    return [*([masks(personal)] if personal else []), *([_grants(database, touched)] if database else [])]
 
 
 @cache

@@ -1,14 +1,17 @@
-"""Personal data is masked for the read group, shown to the personal group, and migrations keep it so."""
+"""Personal data is masked for the read group and shown to the personal group."""
 
 from __future__ import annotations
+
+import datetime as dt
 
 import pytest
 
 from mpm_ops import Company, Ops
 from mpm_ops.companies.grants import masks
+from mpm_ops.demo.profiles import PROFILES
 from mpm_ops.errors import QueryError
 from mpm_ops.postgres.server import Server
-from mpm_ops.tenant.personal import PERSONAL
+from mpm_ops.tenant.personal import PERSONAL, Mask
 from mpm_ops.tenant.readable import READABLE
 from tests.integration.test_fleet import revise, statuses
 from tests.integration.test_migrations import Register
@@ -57,7 +60,7 @@ def test_joins_on_masked_values_go_on_working_and_end_at_the_company(
     assert ops.company(acme.id).ask(names).rows != ops.company(other.id).ask(names).rows
 
 
-def test_neither_the_tables_nor_the_key_can_be_read_past_the_views(ops: Ops, acme: Company) -> None:
+def test_neither_the_tables_nor_the_key_can_be_read_past_the_views(ops: Ops, acme: Company, server: Server) -> None:
     reader = ops.company(acme.id)
     statistics = "SELECT most_common_vals FROM pg_stats WHERE tablename = 'people' AND attname = 'name'"
     assert reader.ask(statistics).rows == []
@@ -66,6 +69,57 @@ def test_neither_the_tables_nor_the_key_can_be_read_past_the_views(ops: Ops, acm
             reader.ask(question)
     with pytest.raises(QueryError):
         ops.company(acme.id, personal_data=True).ask("SELECT key FROM masked.key")
+    with server.connect(acme.database) as tenant:
+        grants = tenant.execute("SELECT relacl FROM pg_class WHERE oid = 'masked.key'::regclass").fetchone()
+        assert grants == (None,)  # the owner's alone
+        assert tenant.execute("SELECT length(key) FROM masked.key").fetchall() == [(32,)]
+
+
+def test_null_stays_null_and_equal_values_have_equal_masks(ops: Ops, register: Register) -> None:
+    company = register()
+    ops.fill_demo(company, PROFILES[0], until=dt.date(2026, 11, 23))
+    masked, shown = ops.company(company.id), ops.company(company.id, personal_data=True)
+    filled = 0
+    for table, columns in PERSONAL.items():
+        for column, mask in columns.items():
+            where = " WHERE owner_type = 'city'" if mask is Mask.PLACE else ""
+            counts = f"SELECT count(*), count({column}) FROM {table}{where}"
+            assert masked.ask(counts).rows == shown.ask(counts).rows, (table, column)
+            filled += shown.ask(counts).rows[0][1] > 0
+            if mask is Mask.PSEUDONYM:
+                values = f"SELECT count(DISTINCT lower({column}::text)) FROM {table}"
+                assert masked.ask(values).rows == shown.ask(values).rows, (table, column)
+    assert filled > 10
+
+
+def test_no_function_in_a_question_sees_a_value_before_it_is_masked(ops: Ops, acme: Company, server: Server) -> None:
+    with server.connect(acme.database) as tenant:
+        options = tenant.execute(
+            "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'masked'::regnamespace AND relkind = 'v'"
+        ).fetchall()
+        # What an extension could bring: it tells what it is given, and the planner believes that it is cheap.
+        tenant.execute(
+            """
+            CREATE FUNCTION tell(value text) RETURNS boolean LANGUAGE plpgsql COST 0.0001
+            AS $$ BEGIN RAISE EXCEPTION 'it was given %', value; END $$
+            """
+        )
+    assert dict(options) == {table: ["security_barrier=true"] for table in PERSONAL}
+    reader = ops.company(acme.id)
+    (name,) = reader.ask("SELECT name FROM people WHERE id = 1").rows[0]
+    for question in ("SELECT 1 FROM people WHERE tell(name)", "SELECT 1 FROM people WHERE name::int = 1"):
+        with pytest.raises(QueryError, match=name) as refused:
+            reader.ask(question)
+        assert "neema" not in str(refused.value).lower()
+
+
+def test_a_mask_that_does_not_fit_the_type_shows_nothing(ops: Ops, acme: Company) -> None:
+    revise(ops, "o1", None, "op.execute('ALTER TABLE people ALTER COLUMN birth_date TYPE text')")
+    assert statuses(ops.migrate_tenant()) == "d"
+    assert ops.company(acme.id).ask("SELECT birth_date FROM people").rows == [(None,), (None,)]
+    assert ops.company(acme.id, personal_data=True).ask("SELECT birth_date FROM people WHERE id = 1").rows == [
+        ("1990-05-17",)
+    ]
 
 
 def test_every_listed_column_is_in_the_view(ops: Ops, acme: Company) -> None:
@@ -74,22 +128,6 @@ def test_every_listed_column_is_in_the_view(ops: Ops, acme: Company) -> None:
     for table in PERSONAL:
         assert sorted(reader.columns(table)["column"]) == sorted(READABLE[table]), table
         reader.ask(f"SELECT * FROM {table}")
-
-
-def test_a_revision_may_change_a_masked_table_both_ways(ops: Ops, acme: Company, server: Server) -> None:
-    up = "op.execute('ALTER TABLE people ALTER COLUMN surname TYPE varchar(200), ADD COLUMN passport text')"
-    down = "op.execute('ALTER TABLE people DROP COLUMN passport, ALTER COLUMN surname TYPE text')"
-    revise(ops, "o1", None, up, down)
-    assert statuses(ops.migrate_tenant()) == "d"
-    reader = ops.company(acme.id)
-    assert len(reader.ask("SELECT surname FROM people").rows) == 2
-    # A new column is hidden until it is listed.
-    for personal in (False, True):
-        with pytest.raises(QueryError):
-            ops.company(acme.id, personal_data=personal).ask("SELECT passport FROM people")
-    assert statuses(ops.rollback_tenant()) == "d"
-    assert len(reader.ask("SELECT surname FROM people").rows) == 2
-    assert all(one.clean for one in ops.drift())
 
 
 def test_making_the_views_again_changes_nothing(ops: Ops, acme: Company, server: Server) -> None:
