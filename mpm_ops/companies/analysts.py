@@ -126,6 +126,14 @@ def sweep(installation: Installation) -> Sequence[str]:
     return [*logins, *settle(installation)]
 
 
+def admit(connection: psycopg.Connection, maintenance: psycopg.Connection, database: str, *, server: str) -> None:
+    """Let those who may read all companies, those to come too, read a new one."""
+    for (login, name), personal in rows.wanted(connection, server).items():
+        if name == database:
+            group = roles.personal_group(database) if personal else roles.read_group(database)
+            maintenance.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(login)))
+
+
 def settle(installation: Installation) -> list[str]:
     """Make the members of the readers' groups those that the rows say; return who lost what, as text."""
     lost: list[str] = []

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from mpm_ops.postgres import roles
+from mpm_ops.postgres.hardening import let_application
 from mpm_ops.schema.plan import Step
 from mpm_ops.tenant.personal import PERSONAL
 from mpm_ops.tenant.readable import READABLE
@@ -29,6 +30,7 @@ def grant(connection: psycopg.Connection, *, owner: str, database: str = "") -> 
     """
     name = database or connection.info.dbname
     roles.grant_application(connection, owner=owner, database=name)
+    let_application(connection, owner=owner, database=name)
     connection.execute(
         "INSERT INTO masked.key SELECT %s WHERE NOT EXISTS (SELECT FROM masked.key)", [secrets.token_bytes(32)]
     )

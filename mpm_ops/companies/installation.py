@@ -12,7 +12,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from mpm_ops.errors import QueryError, ServerUnavailable
-from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.postgres import databases, hardening, locks, roles
 from mpm_ops.postgres.chosen import chosen_server
 from mpm_ops.postgres.server import Server, translated
 from mpm_ops.records import MAIN, Company
@@ -141,6 +141,10 @@ class Installation:
             before = read_heads(connection)
         pending = tree.pending(before)
         apply(self.server, name, tree.upgrade_plan(before), owner=None)
+        if pending:
+            # Analysts look into it too.
+            with self.server.connect(name) as connection:
+                hardening.harden(connection, self.settings.level, owner=self.settings.owner_role)
         return pending
 
     @contextmanager

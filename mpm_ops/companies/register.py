@@ -12,6 +12,7 @@ import bcrypt
 import psycopg
 
 from mpm_ops.central import ledger, registry
+from mpm_ops.companies import analysts
 from mpm_ops.companies.grants import grant
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.registration import Registration
@@ -220,6 +221,7 @@ def _open_database(saga: _Saga) -> None:
         admit = roles.groups(saga.database)
         databases.close_to_public(saga.maintenance, saga.database, admit=admit)
         saga.maintenance.execute(databases.stamp(saga.database, template_heads(saga.installation)))
+        analysts.admit(saga.connection, saga.maintenance, saga.database, server=saga.registration.server)
     ledger.step_done(saga.connection, saga.company_id, "grants")
 
 

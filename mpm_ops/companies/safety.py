@@ -15,6 +15,7 @@ from mpm_ops.postgres import doctor as symptoms
 from mpm_ops.postgres.doctor import Names
 from mpm_ops.postgres.server import translated
 from mpm_ops.records import MAIN, Deviation, Hardened, Hardening
+from mpm_ops.tenant.personal import PERSONAL
 from mpm_ops.tenant.readable import READABLE
 
 #: What comes with every server, and lets everybody in.
@@ -111,7 +112,8 @@ def _database(installation: Installation, place: _Place) -> Iterator[symptoms.Sy
     level = installation.settings.level
     readable = READABLE if place.company else {}
     with installation.server_named(place.server).connect(place.database) as connection:
-        yield from symptoms.of_database(connection, _names(installation), level, readable=readable)
+        found = symptoms.of_database(connection, _names(installation), level, readable=readable, masked=tuple(PERSONAL))
+        yield from found
 
 
 def _names(installation: Installation) -> Names:

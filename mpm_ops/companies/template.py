@@ -9,6 +9,7 @@ import psycopg
 from mpm_ops.companies.grants import masks
 from mpm_ops.companies.installation import Installation
 from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.postgres.hardening import harden, statements
 from mpm_ops.records import MAIN
 from mpm_ops.schema.apply import apply
 
@@ -33,6 +34,8 @@ def ensure_template(installation: Installation, connection: psycopg.Connection, 
         databases.create(connection, building, owner=owner)
         databases.close_to_public(connection, building)
         apply(installation.server_named(server), building, plan, owner=owner)
+        with installation.server_named(server).connect(building) as built:
+            harden(built, installation.settings.level, owner=owner)
         with installation.server_named(server).connect(building, role=owner) as built:
             built.execute(masks().encode())
             # Freeze the rows and gather statistics once, instead of once in every copy.
@@ -47,10 +50,11 @@ def template_name(installation: Installation) -> str:
     """Name the template for the newest revisions.
 
     The name carries the hash of all SQL that makes it, so an edited revision makes another template as well as a new
-    one does, and so does a change of what is masked.
+    one does, and so does a change of what is masked, or of how far it is closed.
     """
     plan = installation.tenant_tree.upgrade_plan(())
-    digest = hashlib.sha256(f"{plan.sql}\n{masks()}".encode()).hexdigest()[:12]
+    made_by = (plan.sql, masks(), *statements(installation.settings.level, owner=installation.settings.owner_role))
+    digest = hashlib.sha256("\n".join(made_by).encode()).hexdigest()[:12]
     return f"{_prefix(installation)}{digest}"
 
 

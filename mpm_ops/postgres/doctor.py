@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -51,13 +51,19 @@ def of_server(connection: psycopg.Connection, names: Names) -> list[Symptom]:
 
 
 def of_database(
-    connection: psycopg.Connection, names: Names, level: Hardening, *, readable: Mapping[str, tuple[str, ...]]
+    connection: psycopg.Connection,
+    names: Names,
+    level: Hardening,
+    *,
+    readable: Mapping[str, tuple[str, ...]],
+    masked: Collection[str],
 ) -> list[Symptom]:
     """Look at the database that `connection` goes to; `readable` lists tables and columns, none of them for all.
 
-    Read-only.
+    Of the tables `masked` something is masked. Read-only.
     """
-    found = _ask(connection, "database", listed=json.dumps(dict(readable)), **names.values)
+    lists = {"listed": json.dumps(dict(readable)), "masked": json.dumps(list(masked))}
+    found = _ask(connection, "database", **lists, **names.values)
     if level is Hardening.STRICT:
         found += _ask(connection, "strict", **hardening.closed())
     return found

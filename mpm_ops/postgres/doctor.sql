@@ -75,7 +75,9 @@ WITH RECURSIVE reader AS MATERIALIZED (
 ), brought AS MATERIALIZED (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), listed AS MATERIALIZED (
-    SELECT l.name, l.value FROM jsonb_each({listed}) AS l (name, value)
+    -- What is masked is read by itself only with a grant of personal data.
+    SELECT l.name, l.value, w.oid AS reader FROM jsonb_each({listed}) AS l (name, value) CROSS JOIN weak w
+    WHERE w.name LIKE '%\_personal' OR NOT {masked}::jsonb ? l.name
 )
 SELECT s.nspname::text || '.' || c.relname AS subject,
        format('%s may %s it', w.name, lower(string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type))) AS what,
@@ -96,15 +98,22 @@ UNION ALL
 SELECT 'public.' || c.relname, format('%s may read all of it, and it is not on the list', w.name),
        format('REVOKE SELECT ON public.%I FROM %s', c.relname, w.ident)
 FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS a JOIN weak w ON w.oid = a.grantee
-LEFT JOIN listed l ON l.name = c.relname
+LEFT JOIN listed l ON l.name = c.relname AND l.reader = w.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND w.oid <> 0
   AND a.privilege_type = 'SELECT' AND l.value IS DISTINCT FROM '[]'
 UNION ALL
 SELECT 'public.' || c.relname || '.' || t.attname, format('%s may read it, and it is not on the list', w.name),
        format('REVOKE SELECT (%I) ON public.%I FROM %s', t.attname, c.relname, w.ident)
 FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid AND c.relnamespace = 'public'::regnamespace
-CROSS JOIN LATERAL aclexplode(t.attacl) AS a JOIN weak w ON w.oid = a.grantee LEFT JOIN listed l ON l.name = c.relname
+CROSS JOIN LATERAL aclexplode(t.attacl) AS a JOIN weak w ON w.oid = a.grantee
+LEFT JOIN listed l ON l.name = c.relname AND l.reader = w.oid
 WHERE a.privilege_type = 'SELECT' AND w.oid <> 0 AND NOT coalesce(l.value = '[]' OR l.value ? t.attname, false)
+UNION ALL
+SELECT 'masked.' || c.relname, format('%s may read it, and it masks nothing', w.name),
+       format('REVOKE SELECT ON masked.%I FROM %s', c.relname, w.ident)
+FROM pg_class c JOIN space s ON s.oid = c.relnamespace AND s.nspname = 'masked'
+CROSS JOIN LATERAL aclexplode(c.relacl) AS a JOIN weak w ON w.oid = a.grantee
+WHERE a.privilege_type = 'SELECT' AND w.oid <> 0 AND NOT (c.relkind = 'v' AND {masked}::jsonb ? c.relname)
 UNION ALL
 SELECT s.nspname::text, format('%s may %s', w.name,
            CASE a.privilege_type WHEN 'CREATE' THEN 'make tables in it' ELSE 'look into it' END),

@@ -57,9 +57,14 @@ def harden(connection: psycopg.Connection, level: Hardening, *, owner: str) -> N
     Raises ServerError when it is not (`check`).
     """
     check(connection, level)
-    if level is Hardening.STRICT:
-        connection.execute(_block("strict", owner=owner, **closed()))
-    connection.execute(_block("standard", owner=owner))
+    for statement in statements(level, owner=owner):
+        connection.execute(statement.encode())
+
+
+def statements(level: Hardening, *, owner: str) -> list[str]:
+    """Return what closes a database as far as `level` says."""
+    strict = [_block("strict", owner=owner, **closed())] if level is Hardening.STRICT else []
+    return [*strict, _block("standard", owner=owner)]
 
 
 def check(connection: psycopg.Connection, level: Hardening) -> None:
@@ -74,7 +79,7 @@ def check(connection: psycopg.Connection, level: Hardening) -> None:
 def let_application(connection: psycopg.Connection, *, owner: str, database: str) -> None:
     """Let the application's group of `database` do what it needs of what `strict` has left to the owner alone."""
     app = roles.app_group(database)
-    connection.execute(_block("application", owner=owner, app=app, functions=_pattern(APPLICATION)))
+    connection.execute(_block("application", owner=owner, app=app, functions=_pattern(APPLICATION)).encode())
 
 
 def closed() -> dict[str, str]:
@@ -91,10 +96,10 @@ def _pattern(alternatives: tuple[str, ...]) -> str:
     return f"^({'|'.join(alternatives)})$"
 
 
-def _block(section: str, **values: str) -> bytes:
+def _block(section: str, **values: str) -> str:
     """Return a section of hardening.sql as a statement, with these values in it."""
     body = sql.SQL(_sections()[section]).format(**{name: sql.Literal(value) for name, value in values.items()})
-    return sql.SQL("DO {}").format(sql.Literal(body.as_string())).as_string().encode()
+    return sql.SQL("DO {}").format(sql.Literal(body.as_string())).as_string()
 
 
 @cache
