@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import select
 import threading
 import weakref
 from collections.abc import Iterator
@@ -43,7 +44,10 @@ class Login:
         """Lend a connection to `database` for one question; with `keep` an idle one is kept for the next."""
         with self._lock:
             connection = self._idle.pop(database, None)
-        if connection is None or connection.closed:
+        if connection is not None and not _is_there(connection):
+            connection.close()
+            connection = None
+        if connection is None:
             connection = self.server.open(database, application="mpm_ops/read")
         try:
             yield connection
@@ -118,3 +122,12 @@ def _drop(server: Server, central: str, name: str, idle: dict[str, psycopg.Conne
 def _close(idle: dict[str, psycopg.Connection]) -> None:
     while idle:
         idle.popitem()[1].close()
+
+
+def _is_there(connection: psycopg.Connection) -> bool:
+    """Whether an idle connection is still good: a server has nothing to say on one but that it ends it."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)

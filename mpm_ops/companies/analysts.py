@@ -178,7 +178,7 @@ def _open_central(installation: Installation, connection: psycopg.Connection, lo
         sql.SQL(
             """
             GRANT CONNECT ON DATABASE {central} TO {group};
-            GRANT USAGE ON SCHEMA granted TO {group};
+            GRANT USAGE ON SCHEMA granted, public TO {group};
             GRANT SELECT ON ALL TABLES IN SCHEMA granted TO {group};
             GRANT {group} TO {login}
             """

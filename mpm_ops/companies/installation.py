@@ -162,8 +162,8 @@ class Installation:
             row = connection.execute(_IS_ANALYST).fetchone()
             self._is_analyst = bool(row and row[0])
         if self._is_analyst:
-            # Where the views with an analyst's companies have the tables' names.
-            connection.execute("SET search_path = granted, pg_catalog")
+            # Where the views with an analyst's companies have the tables' names; `public` has the type citext.
+            connection.execute("SET search_path = granted, public, pg_catalog")
         try:
             yield connection
         finally:

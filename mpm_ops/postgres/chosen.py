@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from mpm_ops.errors import ServerError, UnknownServer
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import psycopg
+
+from mpm_ops.errors import ServerError, ServerUnavailable, UnknownServer
 from mpm_ops.postgres.embedded import EmbeddedServer
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import MAIN
@@ -23,8 +28,24 @@ def chosen_server(settings: Settings, name: str = MAIN) -> Server:
     if url is None:
         return Server(EmbeddedServer(settings.home).start())
     server = Server(url.get_secret_value())
-    with server.connect("postgres") as connection:
+    with _first(server, settings) as connection:
         version = connection.info.server_version
     if version < OLDEST:
         raise ServerError(f"PostgreSQL {version // 10_000} is too old", hint="mpm_ops needs PostgreSQL 15 or later.")
     return server
+
+
+@contextmanager
+def _first(server: Server, settings: Settings) -> Iterator[psycopg.Connection]:
+    """Lend a connection to whatever is there before the installation is: `postgres`, which analysts may be kept out of.
+
+    They get to the central database.
+    """
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(server.connect("postgres"))
+        except ServerUnavailable as exc:
+            if "permission denied for database" not in str(exc):
+                raise
+            connection = stack.enter_context(server.connect(settings.central_database))
+        yield connection
