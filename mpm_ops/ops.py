@@ -22,6 +22,7 @@ from mpm_ops.companies import (
     migrations,
     missing_databases,
     new_migration,
+    reaper,
     runs,
     safety,
     selection,
@@ -59,6 +60,7 @@ from mpm_ops.records import (
     Linted,
     NewLogin,
     Plugin,
+    Reaped,
     Revision,
     Run,
 )
@@ -169,6 +171,10 @@ class Ops:
     def sweep(self) -> Sequence[str]:
         """End grants and tokens whose time is over, with the sessions that use them; return what was ended."""
         return analysts.sweep(self._installation)
+
+    def reap(self, *, seconds: float = 600) -> list[Reaped]:
+        """End statements and open transactions of those who read, once they are so many seconds old."""
+        return reaper.reap(self._installation, seconds=seconds)
 
     # Migrations
 

@@ -474,3 +474,16 @@ class NewLogin:
     login: str
     #: For MPM_OPS_DATABASE_URL.
     url: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reaped:
+    """A session that was ended because it went on for too long."""
+
+    server: str
+    login: str
+    database: str
+    #: How old its statement or its open transaction was.
+    seconds: float
+    #: 'active' or 'idle in transaction'.
+    what: str

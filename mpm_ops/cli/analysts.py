@@ -1,7 +1,8 @@
-"""analyst: people with a login of their own, and what they may read; token: a login for some hours; sweep."""
+"""analyst: people with a login of their own, and what they may read; token: a login for some hours; sweep and reap."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Annotated
 
@@ -27,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="analyst")
     app.command("token")(token)
     app.command("sweep")(sweep)
+    app.command("reap")(reap)
 
 
 def add(name: Name, as_json: AsJson = False) -> None:
@@ -115,6 +117,26 @@ def sweep(as_json: AsJson = False) -> None:
         print_json(ended)
     else:
         talk.print("\n".join(ended) if ended else "Nothing is over.", markup=False)
+
+
+def reap(
+    after: Annotated[
+        float, typer.Option("--after", min=1, help="Seconds that a statement or an open transaction may take.")
+    ] = 600,
+    as_json: AsJson = False,
+) -> None:
+    """End what analysts and short-lived logins have been at for too long; for cron, every few minutes.
+
+    Example: mpm-ops reap --after 300
+    """
+    with mpm_ops.connect() as ops:
+        ended = ops.reap(seconds=after)
+    if as_json:
+        print_json(ended)
+    elif ended:
+        print_table([dataclasses.asdict(one) for one in ended], ["server", "login", "database", "what", "seconds"])
+    else:
+        talk.print("Nobody is at it for so long.")
 
 
 def _chosen(companies: list[str] | None, *, all_: bool) -> list[str] | None:

@@ -107,7 +107,10 @@ def create_login(
             sql.Literal(until.isoformat() if until else "infinity"),
         )
     )
-    if connection.info.parameter_status("is_superuser") != "on":
+    if connection.info.parameter_status("is_superuser") == "on":
+        # The one limit that a session cannot lift by itself, and only a superuser sets.
+        connection.execute(sql.SQL("ALTER ROLE {} SET temp_file_limit = '2GB'").format(sql.Identifier(name)))
+    else:
         # Only a member of a role may end its sessions.
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
     return password, verifier

@@ -58,3 +58,22 @@ def cancel(connection: psycopg.Connection, application: str) -> None:
         "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = %s AND state = 'active'",
         [application],
     )
+
+
+def end_older(connection: psycopg.Connection, logins: str, *, seconds: float) -> list[tuple[str, str, float, str]]:
+    """End the sessions of logins that match, whose statement or open transaction is so many seconds old.
+
+    Return login, database, age in seconds and state of each. Parallel workers end with the session that they work for.
+    """
+    rows = connection.execute(
+        """
+        SELECT usename::text, datname::text,
+               extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start))::float8, state,
+               pg_terminate_backend(pid, 2000)
+        FROM pg_stat_activity
+        WHERE usename ~ %s AND backend_type = 'client backend' AND state <> 'idle'
+          AND coalesce(xact_start, query_start) < clock_timestamp() - make_interval(secs => %s)
+        """,
+        [logins, seconds],
+    )
+    return [(login, database, age, state) for login, database, age, state, _ in rows]

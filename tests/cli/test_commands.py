@@ -25,11 +25,18 @@ def commands() -> list[str]:
     group = typer.main.get_command(app)
     names = list(group.commands)  # type: ignore[attr-defined]
     servers = list(group.commands["server"].commands)  # type: ignore[attr-defined]
-    return [name for name in names if name != "server"] + [f"server {name}" for name in servers]
+    analysts = list(group.commands["analyst"].commands)  # type: ignore[attr-defined]
+    alone = [name for name in names if name not in ("server", "analyst")]
+    return alone + [f"server {name}" for name in servers] + [f"analyst {name}" for name in analysts]
 
 
 def test_the_commands_of_mpm_are_there() -> None:
     assert set(commands()) == {
+        "analyst add",
+        "analyst grant",
+        "analyst list",
+        "analyst remove",
+        "analyst revoke",
         "audit",
         "companies",
         "company",
@@ -51,6 +58,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "pause",
         "plugins",
         "query",
+        "reap",
         "reconcile",
         "register",
         "resume",
@@ -62,6 +70,8 @@ def test_the_commands_of_mpm_are_there() -> None:
         "server stop",
         "server url",
         "status",
+        "sweep",
+        "token",
     }
 
 
