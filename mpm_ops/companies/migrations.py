@@ -18,7 +18,7 @@ from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import settle_all
 from mpm_ops.companies.preflight import preflight
 from mpm_ops.companies.states import Stamps, heads_of, missing, mistaken, put_right, read_stamps
-from mpm_ops.errors import MigrationError, MpmOpsError, QueryError, RevisionError, ServerUnavailable
+from mpm_ops.errors import InvalidInput, MigrationError, MpmOpsError, QueryError, RevisionError, ServerUnavailable
 from mpm_ops.fleet.attempts import failure_of
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
@@ -68,7 +68,12 @@ def upgrade(installation: Installation, companies: Sequence[Company], *, verify:
 
 
 def rollback(installation: Installation, companies: Sequence[Company], *, step: int | None) -> Course:
-    """Plan to undo the last `step` revisions; without a number, what the last migrate-tenant run applied to each."""
+    """Plan to undo the last `step` revisions; without a number, what the last migrate-tenant run applied to each.
+
+    Raises InvalidInput for a number below 1: the last 0 of a list are all of it.
+    """
+    if step is not None and step < 1:
+        raise InvalidInput(f"{step} is not a number of revisions to undo", hint="Begin with 1, the newest.")
     tree = installation.tenant_tree
 
     def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from mpm_ops import Company, Ops, Policy, Settings, Status
-from mpm_ops.errors import UnknownRun, UsageError
+from mpm_ops.errors import InvalidInput, UnknownRun, UsageError
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema.apply import LOCK
@@ -96,6 +96,13 @@ def test_what_a_failed_run_applied_is_the_last_that_is_rolled_back(
         ("o1", "downgrade"),
         ("o1", "upgrade"),
     ]
+
+
+@pytest.mark.parametrize("step", [0, -1])
+def test_no_number_of_revisions_means_all_of_them(ops: Ops, fleet: list[Company], server: Server, step: int) -> None:
+    with pytest.raises(InvalidInput):
+        ops.rollback_tenant(step=step)
+    assert {truth(server, company) for company in fleet} == {((core_head(),), (core_head(),))}
 
 
 def test_resume_takes_up_only_whom_it_is_told_to(ops: Ops, fleet: list[Company]) -> None:
