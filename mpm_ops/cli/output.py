@@ -78,7 +78,8 @@ def print_report(report: FleetReport, *, as_json: bool, again: Callable[[Cause],
         _print_outcomes(report, again)
     if report.ended == "interrupted":
         raise typer.Exit(130)
-    if report.ended == "halted" and report.counts[Status.UNTOUCHED]:
+    # One that was halted behind its last company has failures to tell of, or a gate that is closed.
+    if report.ended == "halted" and (report.counts[Status.UNTOUCHED] or not report.failed):
         raise typer.Exit(3)
     if report.failed:
         raise typer.Exit(1)

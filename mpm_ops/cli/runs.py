@@ -90,10 +90,14 @@ def rollback(
     Example: mpm-ops rollback --run 12
     """
     with mpm_ops.connect() as ops:
-        moved = [one for one in ops.run(run_id).outcomes if one.before != one.after]
+        found = ops.run(run_id)
+        moved = [one for one in found.outcomes if one.before != one.after]
         lost = "lose what is stored in the tables and columns that it made"
-        if moved:
-            consent(f"Undo run {run_id} in {len(moved)} companies, and {lost}. Go on?", force=force)
+        # What a killed run did is not all written: the databases say it, once this one settles it.
+        killed = found.ended == "abandoned"
+        if moved or killed:
+            whose = "all companies that it came to" if killed else f"{len(moved)} companies"
+            consent(f"Undo run {run_id} in {whose}, and {lost}. Go on?", force=force)
         with progress("Undoing") as hooks:
             report = ops.rollback_run(run_id, hooks=hooks)
     print_report(report, as_json=as_json, again=lambda _: f"mpm-ops rollback --run {run_id}")

@@ -1,0 +1,55 @@
+"""Exit codes and questions of fleet runs that did not go as they should."""
+
+from __future__ import annotations
+
+from mpm_ops import Company, Ops, Settings
+from mpm_ops.central import ledger
+from mpm_ops.central.ledger import Planned
+from mpm_ops.postgres.server import Server
+from mpm_ops.schema.apply import apply
+from tests.cli.conftest import Run
+from tests.integration.test_fleet import column
+from tests.integration.test_migrations import Register, core_head, truth
+
+
+def test_a_gate_that_is_closed_behind_the_last_company_is_exit_code_3(run: Run, ops: Ops, register: Register) -> None:
+    register()
+    column(ops, "o1", None)
+    ran = run("migrate-tenant", "--canary", "1", "--gate", "SELECT 1")
+    assert (ran.code, "1 done of 1" in ran.out, "the gate after the canary is closed" in ran.out) == (3, True, True)
+    assert run("run", str(ops.runs()[0].id)).code == 3
+
+
+def open_run_of_a_killed_process(ops: Ops, settings: Settings, server: Server, company: Company) -> int:
+    """Leave what a runner leaves that is killed between a company's last commit and the account of it."""
+    tree = ops._installation.tenant_tree
+    plan = tree.upgrade_plan((core_head(),))
+    with server.connect(settings.central_database) as connection:
+        steps = [
+            {"revision": one.revision, "direction": one.direction, "hash": one.hash, "after": one.after}
+            for one in plan.steps
+        ]
+        run_id = ledger.open_run(
+            connection,
+            action="migrate-tenant",
+            operator="somebody",
+            policy={},
+            plans=[{"hash": plan.hash, "from": plan.before, "to": plan.after, "steps": steps}],
+            planned=[Planned(company=company, before=plan.before, plan=plan.hash)],
+            idle={},
+        )
+        apply(server, company.database, plan, owner=settings.owner_role)
+    return run_id
+
+
+def test_a_killed_run_is_not_undone_without_consent(
+    run: Run, ops: Ops, settings: Settings, register: Register, server: Server
+) -> None:
+    company = register()
+    column(ops, "o1", None)
+    run_id = open_run_of_a_killed_process(ops, settings, server, company)
+    refused = run("rollback", "--run", str(run_id))
+    assert (refused.code, "Add --force" in refused.err) == (2, True)
+    assert truth(server, company) == (("o1",), ("o1",))
+    assert run("rollback", "--run", str(run_id), "--force").code == 0
+    assert truth(server, company) == ((core_head(),), (core_head(),))
