@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -65,7 +66,9 @@ class LivePool:
         with self._lock:
             if self._pool is None:
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context)
+                # A terminal sends Ctrl-C to all processes of a command: what is begun is to be finished, and to break
+                # it off on the server is the runner's.
+                self._pool = ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context, initializer=_ignore_ctrl_c)
             return self._pool
 
     def close(self) -> None:
@@ -74,6 +77,10 @@ class LivePool:
             if self._pool is not None:
                 self._pool.shutdown()
                 self._pool = None
+
+
+def _ignore_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_live_step(step: LiveStep) -> None:

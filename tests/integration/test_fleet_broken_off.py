@@ -28,10 +28,11 @@ import sys
 from mpm_ops import Ops, Policy, Settings
 from pydantic import SecretStr
 
-settings = Settings.model_validate_json(sys.argv[1]).model_copy(update={"database_url": SecretStr(sys.stdin.read())})
-with Ops(settings) as ops:
-    report = getattr(ops, sys.argv[2])(policy=Policy(workers=1, lock_timeout=0))
-print(report.ended, "".join(one.status.value[0] for one in report.outcomes))
+if __name__ == "__main__":  # live revisions run in processes that import this anew
+    url = {"database_url": SecretStr(sys.stdin.read())}
+    with Ops(Settings.model_validate_json(sys.argv[1]).model_copy(update=url)) as ops:
+        report = getattr(ops, sys.argv[2])(policy=Policy(workers=1, lock_timeout=0))
+    print(report.ended, "".join(one.status.value[0] for one in report.outcomes))
 """
 
 
@@ -46,6 +47,7 @@ def start(settings: Settings, dsn: str, verb: str = "migrate_tenant") -> subproc
         text=True,
         # A shell's background job may ignore Ctrl-C, and its children with it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        process_group=0,
     )
     assert process.stdin is not None
     process.stdin.write(dsn)
@@ -233,6 +235,25 @@ def test_a_first_signal_lets_the_running_finish_and_a_second_cancels(
     assert set(found) <= set("fdu")
     assert truth(server, fleet[0]) == ((core_head(),), (core_head(),))
     assert statuses(ops.resume_run(ops.runs()[0].id)) == "d" * (4 - found.count("d"))
+
+
+def test_ctrl_c_in_a_terminal_lets_a_live_revision_finish(
+    ops: Ops, settings: Settings, fleet: list[Company], server: Server, dsn: str, maintenance: psycopg.Connection
+) -> None:
+    revise(ops, "o1", None, "op.execute('UPDATE countries SET country_name = country_name')")
+    path = next(settings.own_tenant_migrations.glob("*o1.py"))
+    path.write_text(path.read_text() + "\nlive = True\n")
+    with held(server, fleet[0], "LOCK TABLE countries"):
+        process = start(settings, dsn)
+        wait_until(lambda: waiting(maintenance, fleet[0]))
+        os.killpg(process.pid, signal.SIGINT)  # a terminal's goes to the processes of the live steps too
+        time.sleep(1)
+        assert process.poll() is None
+    out, err = process.communicate(timeout=30)
+    assert err == ""
+    ended, found = out.split()
+    assert (ended, set(found)) == ("interrupted", {"d", "u"})
+    assert truth(server, fleet[0]) == (("o1",), ("o1",))
 
 
 def test_a_run_survives_the_loss_of_its_central_connection(
