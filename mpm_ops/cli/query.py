@@ -42,6 +42,9 @@ def query(
     limit: Annotated[
         int, typer.Option("--limit", min=0, help="Rows at most (for each company); 0 is no limit.")
     ] = 10_000,
+    personal_data: Annotated[
+        bool, typer.Option("--personal-data", help="Show names, phones and the like as they are, not masked.")
+    ] = False,
 ) -> None:
     """Ask one company, or all of them, one read-only question.
 
@@ -54,9 +57,9 @@ def query(
         warnings.simplefilter("always", mpm_ops.Truncated)
         try:
             if company == "all":
-                found = ops.read_sql(text, max_rows=limit or None)
+                found = ops.read_sql(text, max_rows=limit or None, personal_data=personal_data)
             else:
-                found = ops.company(company).read_sql(text, max_rows=limit or None)
+                found = ops.company(company, personal_data=personal_data).read_sql(text, max_rows=limit or None)
         except QueryError as exc:
             _point_at(text, exc.position)
             raise

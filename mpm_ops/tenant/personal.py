@@ -15,7 +15,8 @@ from typing import Final
 class Mask(StrEnum):
     """What is shown in a value's place; NULL stays NULL."""
 
-    #: Sixteen hex digits of a hash with the company's own key: equal values have equal masks, in this company only.
+    #: Sixteen hex digits of a hash with the company's own key: equal values have equal masks, whatever their case,
+    #: in this company only.
     PSEUDONYM = "pseudonym"
     #: The first day of the year.
     YEAR = "year"
