@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from mpm_ops.companies.findings import RECONCILE, REPAIR, AuditFinding, AuditKind
+from mpm_ops.companies.groups import up_to_date
 from mpm_ops.companies.inventory import SWAPPED, Look, Rows
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.databases import Access
@@ -74,6 +75,8 @@ class Checks:
             yield from (_no_group(company, group) for group in groups if group not in look.roles)
             shut_out = [group for group in groups if group in look.roles and group not in access.admitted]
             yield from (_no_connect(company, group) for group in shut_out)
+            if look.roles.keys() >= {*groups} and not up_to_date(look.notes, company.database):
+                yield _old_grants(company)
 
     def of_leftovers(self, look: Look) -> Iterator[AuditFinding]:
         """Check what a server has for companies that do not live there, and what was left half done."""
@@ -205,6 +208,11 @@ def _open(server: str, database: str, company: Company | None) -> AuditFinding:
 
 def _no_group(company: Company, group: str) -> AuditFinding:
     return _of(company, AuditKind.NO_GROUP, what=f"the role {group} is missing", command=REPAIR, safe=True)
+
+
+def _old_grants(company: Company) -> AuditFinding:
+    what = "what its groups may read is of another list than today's, and so is what is masked"
+    return _of(company, AuditKind.OLD_GRANTS, what=what, command=REPAIR, safe=True)
 
 
 def _no_connect(company: Company, group: str) -> AuditFinding:

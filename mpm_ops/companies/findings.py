@@ -22,6 +22,7 @@ class AuditKind(StrEnum):
     OPEN_TO_PUBLIC = "open to PUBLIC"
     NO_GROUP = "no group"
     NO_CONNECT = "no CONNECT"
+    OLD_GRANTS = "old grants"
     UNKNOWN_ROLE = "unknown role"
     STALE_TEMPLATE = "stale template"
     LEFTOVER = "leftover"

@@ -8,7 +8,7 @@ import psycopg
 
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Hooks, Job, account
-from mpm_ops.companies.grants import grant
+from mpm_ops.companies.grants import grant, reading_list
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.states import heads_of, read_stamps
 from mpm_ops.companies.template import ensure_template, template_heads
@@ -69,6 +69,7 @@ def _replace(installation: Installation, company: Company, template: str) -> Non
         with connection.transaction():
             databases.rename(connection, name, f"{name}_old")
             databases.rename(connection, f"{name}_new", name)
+            roles.note(connection, roles.personal_group(name), reading_list())
             connection.execute(databases.stamp(name, template_heads(installation)))
         databases.drop(connection, f"{name}_old")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -37,9 +38,19 @@ def grant(connection: psycopg.Connection, *, owner: str, database: str = "") -> 
     connection.execute(_grants(name, READABLE).encode())
 
 
-def masks(tables: Collection[str] = tuple(PERSONAL)) -> str:
-    """Return the statement that makes the masked views of these tables, as far as the database has them."""
+def masks(tables: Collection[str] = tuple(READABLE)) -> str:
+    """Return the statement that makes the masked views of these tables, as far as the database has them.
+
+    A table of which nothing is masked (any more) gets none, and loses the one that it has.
+    """
     return _do("masks", specification=_specification(tables))
+
+
+@cache
+def reading_list() -> str:
+    """Name the list of what may be read and masked: another list has another name."""
+    everything = masks() + _grants("", READABLE)
+    return f"mpm_ops reads={hashlib.sha256(everything.encode()).hexdigest()[:12]}"
 
 
 def before_step(step: Step) -> list[str]:

@@ -1,10 +1,14 @@
-"""Groups of companies' databases: made where they are missing, with the grants that a new company's have."""
+"""Groups of companies' databases: missing ones are made, and all get what the list of what may be read says now.
+
+Which list a database was last opened by is noted at its group `_personal`, so that one query tells of a whole server.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from mpm_ops.companies.grants import grant, masks
+from mpm_ops.companies import analysts
+from mpm_ops.companies.grants import grant, masks, reading_list
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import Busy, MpmOpsError
 from mpm_ops.postgres import databases, locks, roles
@@ -15,34 +19,46 @@ from mpm_ops.schema.apply import LOCK
 def make_groups(installation: Installation, server: str, database: str) -> None:
     """Make what groups a company's database lacks, and open it to all of them as a new company's is.
 
-    A database from before personal data was masked gets its views and its key. All in one transaction, so that a group
-    that is there says what its grants are. Raises Busy while a migration is at it.
+    One that was opened by an older list gets what is masked and granted now. All in one transaction, so that the note
+    is true. Analysts get back what they were granted there. Raises Busy while a migration is at it.
     """
     owner, groups = installation.settings.owner_role, roles.groups(database)
-    with installation.server_named(server).connect(database) as tenant, locks.try_lock(tenant, LOCK) as alone:
+    with (
+        installation.central() as central,
+        installation.server_named(server).connect(database) as tenant,
+        locks.try_lock(tenant, LOCK) as alone,
+    ):
         if not alone:
             raise Busy(hint="Wait for the other run to end, then run this again.")
         with tenant.transaction():
             for group in groups:
                 roles.ensure_group(tenant, group)
             databases.close_to_public(tenant, database, admit=groups)
+            roles.note(tenant, roles.personal_group(database), reading_list())
+            analysts.admit(central, tenant, database, server=server)
             roles.act_as(tenant, owner)
             tenant.execute(masks().encode())
+            roles.revoke_reading(tenant, database=database)
             grant(tenant, owner=owner)
 
 
-def without_groups(installation: Installation, companies: Sequence[Company]) -> set[int]:
-    """Return the ids of those that lack a group, one query for each server; and of all on one that does not answer.
+def outdated(installation: Installation, companies: Sequence[Company]) -> set[int]:
+    """Return the ids of those that lack a group or were opened by an older list, one query for each server.
 
-    Read-only.
+    Of a server that does not answer it is all. Read-only.
     """
     found: set[int] = set()
     for server, there in by_server(companies).items():
-        known: set[str] = set()
+        notes: dict[str, str] = {}
         try:
             with installation.maintenance(server) as connection:
-                known = set(roles.names(connection, f"{installation.settings.prefix}company_"))
+                notes = roles.notes(connection, f"{installation.settings.prefix}company_")
         except MpmOpsError:
             pass  # their turn in the run tells why
-        found |= {one.id for one in there if not known.issuperset(roles.groups(one.database))}
+        found |= {one.id for one in there if not up_to_date(notes, one.database)}
     return found
+
+
+def up_to_date(notes: Mapping[str, str], database: str) -> bool:
+    """Whether a database has its groups, by the notes of their server, and was opened by the list of today."""
+    return notes.keys() >= {*roles.groups(database)} and notes[roles.personal_group(database)] == reading_list()

@@ -52,6 +52,8 @@ class Look:
     databases: Mapping[str, Access]
     #: Roles named like a company's, and the databases in which each has grants.
     roles: Mapping[str, Sequence[str]]
+    #: What is noted at each of them.
+    notes: Mapping[str, str]
     stale_templates: Sequence[str]
     #: What a killed process left and `reconcile` drops.
     left: Sequence[str]
@@ -74,6 +76,7 @@ class Look:
             server=server,
             databases=found,
             roles=roles.used_in(connection, prefix),
+            notes=roles.notes(connection, prefix),
             stale_templates=stale_templates(installation, connection),
             left=[*abandoned_scratch(installation, connection), *half_built(installation, connection)],
             in_hand=frozenset(in_hand),

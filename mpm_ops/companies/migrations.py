@@ -13,7 +13,7 @@ from mpm_ops.central import history, ledger
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Hooks, Job, account
 from mpm_ops.companies.grants import after_step, before_step
-from mpm_ops.companies.groups import make_groups, without_groups
+from mpm_ops.companies.groups import make_groups, outdated
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import settle_all
 from mpm_ops.companies.preflight import preflight
@@ -175,7 +175,7 @@ def go(
     if failing and policy.preflight == "stop":
         refused = f"an assertion failed in {len(failing)} companies"
     owner = installation.settings.owner_role
-    older = without_groups(installation, [one for one in course.companies if one.id in course.plans])
+    older = outdated(installation, [one for one in course.companies if one.id in course.plans])
 
     def work(company: Company, pages: Account) -> Change:
         plan = course.found[company.id]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from mpm_ops.companies.grants import grant
+from mpm_ops.companies.grants import grant, reading_list
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.template import ensure_template, template_heads
 from mpm_ops.postgres import databases, locks, roles
@@ -41,4 +41,5 @@ def _create(installation: Installation, connection: psycopg.Connection, company:
         grant(tenant, owner=owner, database=name)
     with connection.transaction():
         databases.rename(connection, new, name)
+        roles.note(connection, roles.personal_group(name), reading_list())
         connection.execute(databases.stamp(name, template_heads(installation)))

@@ -13,7 +13,7 @@ import psycopg
 
 from mpm_ops.central import ledger, registry
 from mpm_ops.companies import analysts
-from mpm_ops.companies.grants import grant
+from mpm_ops.companies.grants import grant, reading_list
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.registration import Registration
 from mpm_ops.companies.template import ensure_template, template_heads
@@ -220,6 +220,7 @@ def _open_database(saga: _Saga) -> None:
     with saga.maintenance.transaction():
         admit = roles.groups(saga.database)
         databases.close_to_public(saga.maintenance, saga.database, admit=admit)
+        roles.note(saga.maintenance, roles.personal_group(saga.database), reading_list())
         saga.maintenance.execute(databases.stamp(saga.database, template_heads(saga.installation)))
         analysts.admit(saga.connection, saga.maintenance, saga.database, server=saga.registration.server)
     ledger.step_done(saga.connection, saga.company_id, "grants")

@@ -15,7 +15,7 @@ import psycopg
 from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.clone import clone
 from mpm_ops.companies.grants import after_step, before_step
-from mpm_ops.companies.groups import without_groups
+from mpm_ops.companies.groups import outdated
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.migrations import Course, upgrade
 from mpm_ops.companies.preflight import preflight
@@ -152,8 +152,8 @@ class _Trial:
         with server.connect(cloned.database, role=owner) as connection:
             self.tables = dict(connection.execute(_TABLES).fetchall())
         # A run makes missing groups first; a rehearsal makes nothing that outlives it.
-        lacking = without_groups(self.installation, [self.company])
-        groups_of = None if lacking else self.company.database
+        old = outdated(self.installation, [self.company])
+        groups_of = None if old else self.company.database
         manner = Manner(
             lock_timeout=self.policy.lock_timeout,
             statement_timeout=self.policy.statement_timeout,

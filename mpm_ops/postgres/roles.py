@@ -79,6 +79,24 @@ def ensure_owner(connection: psycopg.Connection, name: str) -> None:
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
 
 
+def note(connection: psycopg.Connection, name: str, text: str) -> None:
+    """Note something at a role, in the shared catalog: what `notes` tells of all of them at once."""
+    connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), sql.Literal(text)))
+
+
+def notes(connection: psycopg.Connection, prefix: str) -> dict[str, str]:
+    """Return what is noted at each role whose name begins with `prefix`; empty where nothing is. Read-only."""
+    rows = connection.execute(
+        """
+        SELECT r.rolname, coalesce(s.description, '') FROM pg_roles r
+        LEFT JOIN pg_shdescription s ON s.objoid = r.oid AND s.classoid = 'pg_authid'::regclass
+        WHERE starts_with(r.rolname, %s)
+        """,
+        [prefix],
+    )
+    return dict(rows.fetchall())
+
+
 def act_as(connection: psycopg.Connection, name: str) -> None:
     """Act as a role until the end of the transaction."""
     connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(name)))
@@ -144,6 +162,12 @@ def expired(connection: psycopg.Connection, prefix: str) -> list[str]:
         [prefix],
     )
     return [name for (name,) in rows]
+
+
+def revoke_reading(connection: psycopg.Connection, *, database: str) -> None:
+    """Take from the readers' groups what they may read of the tables of their database. Run it as the owner."""
+    read, personal = map(sql.Identifier, (read_group(database), personal_group(database)))
+    connection.execute(sql.SQL("REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM {}, {}").format(read, personal))
 
 
 def grant_application(connection: psycopg.Connection, *, owner: str, database: str) -> None:

@@ -13,7 +13,9 @@ BEGIN
     CREATE TABLE IF NOT EXISTS masked.key (key bytea NOT NULL);
     FOR view IN
         SELECT given.name, to_regclass(format('masked.%I', given.name)) AS found,
-               format('WITH (security_barrier) AS SELECT %s FROM %s', shown.columns, c.oid::regclass) AS definition
+               CASE WHEN spec.masks <> '{{}}' AND shown.columns IS NOT NULL THEN
+                   format('WITH (security_barrier) AS SELECT %s FROM %s', shown.columns, c.oid::regclass)
+               END AS definition
         FROM jsonb_each({specification}) AS given (name, value)
         CROSS JOIN LATERAL jsonb_to_record(given.value) AS spec (columns jsonb, masks jsonb)
         LEFT JOIN pg_class c
@@ -43,11 +45,10 @@ BEGIN
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
               AND (spec.columns = '[]' OR spec.columns ? a.attname)
         ) AS shown
-        WHERE spec.masks <> '{{}}'
     LOOP
-        CONTINUE WHEN obj_description(view.found, 'pg_class') = md5(view.definition);
+        CONTINUE WHEN obj_description(view.found, 'pg_class') IS NOT DISTINCT FROM md5(view.definition);
         EXECUTE format('DROP VIEW IF EXISTS masked.%I', view.name);
-        CONTINUE WHEN view.definition IS NULL OR view.definition LIKE '% AS SELECT  FROM %';
+        CONTINUE WHEN view.definition IS NULL;
         EXECUTE format('CREATE VIEW masked.%I %s', view.name, view.definition);
         EXECUTE format('COMMENT ON VIEW masked.%I IS %L', view.name, md5(view.definition));
     END LOOP;

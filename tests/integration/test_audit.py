@@ -143,6 +143,12 @@ PLANTED: list[tuple[AuditKind, Plant, int, bool]] = [
         1,
         True,
     ),
+    (
+        AuditKind.OLD_GRANTS,
+        lambda c, one, _: execute(c, "COMMENT ON ROLE {} IS NULL", roles.personal_group(one.database)),
+        1,
+        True,
+    ),
     (AuditKind.UNKNOWN_ROLE, lambda c, *_: roles.ensure_group(c, f"{NOBODY}_read"), 1, True),
     (AuditKind.UNKNOWN_ROLE, group_with_grants, 1, False),
     (AuditKind.STALE_TEMPLATE, old_template, 1, True),

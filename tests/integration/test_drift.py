@@ -22,13 +22,16 @@ CHANGES = [
     ("CREATE TABLE notes (id int)", {("added", "table", "notes"), ("added", "column", "notes.id")}),
     ("ALTER TABLE people ADD COLUMN x int", {("added", "column", "people.x")}),
     (
-        "ALTER TABLE people DROP COLUMN name",
+        "ALTER TABLE people DROP COLUMN name CASCADE",
         {("missing", "column", "people.name"), ("missing", "index", "public.ix_people_name")},
     ),
     ("ALTER TABLE meters ALTER COLUMN in_use DROP NOT NULL", {("changed", "column", "meters.in_use")}),
     ("ALTER TABLE addresses DISABLE TRIGGER ALL", {("added", "trigger", "addresses.fk_addresses_city_id")}),
     ("ALTER TABLE people ALTER COLUMN surname SET DEFAULT 'x'", {("changed", "column", "people.surname")}),
-    ("ALTER TABLE people ALTER COLUMN surname TYPE varchar(99)", {("changed", "column", "people.surname")}),
+    (
+        "DROP VIEW masked.people; ALTER TABLE people ALTER COLUMN surname TYPE varchar(99)",
+        {("changed", "column", "people.surname")},
+    ),
     ("CREATE INDEX hand_made ON people (surname)", {("added", "index", "public.hand_made")}),
     ("ALTER TABLE people ADD CONSTRAINT c CHECK (surname <> '')", {("added", "constraint", "people.c")}),
     ("CREATE TYPE mood AS ENUM ('ok')", {("added", "type", "mood")}),

@@ -67,7 +67,7 @@ def test_a_new_revision_reaches_every_company_and_is_rolled_back(
 ) -> None:
     companies = [register(f"Company {n}") for n in range(3)]
     own_revision(
-        settings, "o1", None, "op.add_column('people', sa.Column('x', sa.Text()))", "op.drop_column('people', 'x')"
+        settings, "o1", None, "op.add_column('meters', sa.Column('x', sa.Text()))", "op.drop_column('meters', 'x')"
     )
     ops.forget_revisions()
     assert [state.state for state in ops.tenant_states()] == ["behind"] * 3
@@ -75,7 +75,7 @@ def test_a_new_revision_reaches_every_company_and_is_rolled_back(
     assert [outcome.status for outcome in report.outcomes] == [Status.DONE] * 3
     for company in companies:
         assert truth(server, company) == (("o1",), ("o1",))
-    assert ops.company(1).read_sql("SELECT count(x) FROM people").iloc[0, 0] == 0
+    assert ops.company(1).read_sql("SELECT count(x) FROM meters").iloc[0, 0] == 0
     undone = ops.rollback_tenant()
     assert [outcome.after for outcome in undone.outcomes] == [(core_head(),)] * 3
     assert truth(server, companies[0]) == ((core_head(),), (core_head(),))

@@ -6,11 +6,12 @@ import pytest
 from psycopg import sql
 
 from mpm_ops import Company, Ops, Policy
+from mpm_ops.companies import grants
 from mpm_ops.companies.findings import AuditKind
 from mpm_ops.errors import QueryError, ServerError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
-from mpm_ops.tenant.personal import PERSONAL
+from mpm_ops.tenant.personal import PERSONAL, Mask
 from tests.integration.test_fleet import FAST, revise, statuses
 from tests.integration.test_migrations import Register, own_revision
 from tests.integration.test_personal_data import acme
@@ -215,6 +216,33 @@ def test_a_repair_masks_an_older_database(ops: Ops, older: Company, register: Re
     assert (ops.audit(), seen(ops, older)) == ([], 2)
     assert granted(server, older) == granted(server, register("New Power"))
     assert ops.drift()[0].clean
+
+
+@pytest.mark.parametrize("way", ["migration", "repair", "fresh"])
+def test_a_longer_list_reaches_the_databases_that_are_there(
+    ops: Ops, acme: Company, server: Server, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    longer = {**PERSONAL, "people": {**PERSONAL["people"], "title": Mask.HIDDEN}}
+    with server.connect(acme.database) as tenant:
+        tenant.execute("UPDATE people SET title = 'Dr'")
+    monkeypatch.setattr(grants, "PERSONAL", longer)
+    grants.reading_list.cache_clear()
+    try:
+        assert {AuditKind.OLD_GRANTS, AuditKind.STALE_TEMPLATE} >= {one.kind for one in ops.audit()} != set()
+        if way == "migration":
+            revise(ops, "o1", None, "op.execute('SELECT 1')")
+            assert statuses(ops.migrate_tenant()) == "d"
+        elif way == "repair":
+            assert {one.error for one in ops.repair(ops.audit())} == {""}
+        else:
+            assert statuses(ops.fresh_tenant()) == "d"
+        assert AuditKind.OLD_GRANTS not in {one.kind for one in ops.audit()}
+        answer = [] if way == "fresh" else [("hidden",), ("hidden",)]
+        assert ops.company(acme.id).ask("SELECT title FROM people").rows == answer
+        with pytest.raises(QueryError, match="permission denied"):
+            ops.company(acme.id).ask("SELECT title FROM public.people")
+    finally:
+        grants.reading_list.cache_clear()
 
 
 def test_a_new_database_for_a_company_with_an_older_one(ops: Ops, older: Company) -> None:
