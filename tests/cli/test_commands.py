@@ -94,6 +94,12 @@ def test_register_list_show_and_ask(run: Run) -> None:
     assert (asked.code, asked.out) == (0, "all_there\nTrue\n")
     assert run("query", "1", "SELECT 1 AS a, NULL AS b", "--format", "json").json == [{"a": 1, "b": None}]
     assert "a_long_name" in run("query", "all", "SELECT 'é' AS a_long_name").out
+    for company in ("1", "all"):
+        names = "SELECT DISTINCT name AS n FROM users"
+        (masked,), (shown,) = (
+            run("query", company, names, "--format", "json", *more).json for more in ((), ("--personal-data",))
+        )
+        assert (len(masked["n"]), shown["n"]) == (16, "Admin")
 
 
 def test_a_password_comes_in_on_standard_input_and_never_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

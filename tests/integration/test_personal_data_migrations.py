@@ -210,9 +210,16 @@ def test_the_next_migration_masks_an_older_database(
 def test_a_repair_masks_an_older_database(ops: Ops, older: Company, register: Register, server: Server) -> None:
     assert ops.drift()[0].clean
     assert statuses(ops.migrate_tenant()) == "s"
+    # A grant that the server could not follow yet.
+    analyst = ops.add_analyst("ada")
+    ops.grant_analyst("ada", [older.id], personal_data=True)
     (finding,) = ops.audit()
     assert (finding.kind, finding.safe) == (AuditKind.NO_GROUP, True)
     assert [one.error for one in ops.repair([finding])] == [""]
+    with server.connect("postgres") as connection:
+        members = roles.members(connection, f"^{older.database}_", [analyst.login])
+    assert members == {(analyst.login, roles.personal_group(older.database))}
+    ops.remove_analyst("ada")
     assert (ops.audit(), seen(ops, older)) == ([], 2)
     assert granted(server, older) == granted(server, register("New Power"))
     assert ops.drift()[0].clean
