@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mpm_ops.analysis import fanout
 from mpm_ops.analysis.access import Login, ShortLogin
-from mpm_ops.analysis.guard import Limits, Params
+from mpm_ops.analysis.guard import Limits
+from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import registry

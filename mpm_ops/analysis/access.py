@@ -10,13 +10,13 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
+from mpm_ops.postgres.watched import WatchedConnection
 
 #: How long the password of a short-lived login works; sweeping drops the login after that.
 LIFETIME = dt.timedelta(hours=12)
@@ -30,7 +30,7 @@ class Login:
     def __init__(self, server: Server) -> None:
         #: The server as this login sees it.
         self.server = server
-        self._idle: dict[str, psycopg.Connection] = {}
+        self._idle: dict[str, WatchedConnection] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -40,7 +40,7 @@ class Login:
         """Let the login do what `group` may; one of its own does what it was granted."""
 
     @contextmanager
-    def lend(self, database: str, *, keep: bool = True) -> Iterator[psycopg.Connection]:
+    def lend(self, database: str, *, keep: bool = True) -> Iterator[WatchedConnection]:
         """Lend a connection to `database` for one question; with `keep` an idle one is kept for the next."""
         with self._lock:
             connection = self._idle.pop(database, None)
@@ -54,7 +54,7 @@ class Login:
         finally:
             self._take_back(database, connection, keep=keep)
 
-    def _take_back(self, database: str, connection: psycopg.Connection, *, keep: bool) -> None:
+    def _take_back(self, database: str, connection: WatchedConnection, *, keep: bool) -> None:
         surplus = [connection]
         with self._lock:
             clean = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
@@ -112,14 +112,14 @@ class ShortLogin(Login):
         self._finalizer()
 
 
-def _drop(server: Server, central: str, name: str, idle: dict[str, psycopg.Connection]) -> None:
+def _drop(server: Server, central: str, name: str, idle: dict[str, WatchedConnection]) -> None:
     _close(idle)
     # A server that is gone took the sessions with it; the sweep drops the login later.
     with suppress(MpmOpsError), server.connect(central) as connection:
         roles.drop(connection, name)
 
 
-def _close(idle: dict[str, psycopg.Connection]) -> None:
+def _close(idle: dict[str, WatchedConnection]) -> None:
     while idle:
         idle.popitem()[1].close()
 

@@ -41,8 +41,11 @@ def table(answer: Answer) -> pa.Table:
 
 
 def frame(answer: Answer) -> pd.DataFrame:
-    """Return the answer as a DataFrame of Arrow-backed columns; `attrs["truncated"]` tells whether it was cut."""
-    return _frame(table(answer), truncated=answer.truncated)
+    """Return the answer as a DataFrame of Arrow-backed columns.
+
+    `attrs["truncated"]` tells whether it was cut, and `attrs["cut"]` by which limit: "rows", "bytes", or "".
+    """
+    return _frame(table(answer), [answer])
 
 
 def together(answers: Sequence[tuple[str, Answer]]) -> pd.DataFrame:
@@ -57,12 +60,15 @@ def together(answers: Sequence[tuple[str, Answer]]) -> pd.DataFrame:
         labelled.append(part.add_column(0, "company", pa.array([company] * part.num_rows, type=pa.string())))
     empty = pa.table({"company": pa.array([], type=pa.string())})
     stacked = pa.concat_tables(labelled, promote_options="permissive") if labelled else empty
-    return _frame(stacked, truncated=any(answer.truncated for _, answer in answers))
+    return _frame(stacked, [answer for _, answer in answers])
 
 
-def _frame(found: pa.Table, *, truncated: bool) -> pd.DataFrame:
+def _frame(found: pa.Table, answers: Sequence[Answer]) -> pd.DataFrame:
     converted: pd.DataFrame = found.to_pandas(types_mapper=pd.ArrowDtype)
-    converted.attrs["truncated"] = truncated
+    cuts = {answer.cut.value for answer in answers if answer.cut}
+    converted.attrs["truncated"] = bool(cuts)
+    # Of the two, bytes is the one that max_rows does not lift.
+    converted.attrs["cut"] = min(cuts, default="")
     return converted
 
 

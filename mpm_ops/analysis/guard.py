@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import psycopg
-from psycopg import errors
+from psycopg.pq import TransactionStatus
 
-from mpm_ops.errors import NotReadOnly, QueryError
-from mpm_ops.postgres.server import ours
-
-Params = Mapping[str, Any] | Sequence[Any] | None
+from mpm_ops.analysis import refusals
+from mpm_ops.analysis.params import Bound, Params, bind
+from mpm_ops.errors import QueryError
+from mpm_ops.postgres.watched import TooLarge, Watch, WatchedConnection
 
 #: Every question has a transaction of its own, so one name serves all.
 _CURSOR = "mpm"
-_QUESTIONS = ("SELECT", "VALUES", "TABLE", "WITH")
-_ONLY_ONE_SELECT = "Ask one SELECT, VALUES, TABLE or WITH; a session with write=True changes data."
+_DECLARE = f'DECLARE "{_CURSOR}" CURSOR FOR '
+#: Rows of the first round trip, and of the later ones at most: so many that they make about this many bytes.
+_FIRST, _MOST, _BATCH = 50, 1000, 8 * 1024 * 1024
+#: The server's transaction_timeout ends the session; it is for when the client is no more, so it comes second.
+_GRACE = 10
+_TRANSACTION_TIMEOUT_SINCE = 170000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +33,10 @@ class Limits:
 
     #: Rows returned; None lifts the cap.
     rows: int | None = 10_000
-    #: Estimated bytes of the values returned.
+    #: Estimated bytes of the values returned, and by which this process may grow while they arrive.
     bytes: int = 256 * 1024 * 1024
+    #: Seconds for the whole answer: the client cancels it on the server.
+    deadline: float = 120
     #: Milliseconds for each round trip: the server gives up by itself.
     statement: int = 60_000
     #: Milliseconds to wait for a lock, such as that of a migration.
@@ -50,128 +57,167 @@ class Column:
     scale: int | None
 
 
+class Cut(StrEnum):
+    """Which limit cut an answer."""
+
+    ROWS = "rows"
+    BYTES = "bytes"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """Columns and rows of one question."""
 
     columns: tuple[Column, ...]
     rows: list[tuple[Any, ...]]
-    #: Whether a limit cut the rows.
-    truncated: bool
+    #: The limit that cut the rows; None when these are all.
+    cut: Cut | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a limit cut the rows."""
+        return self.cut is not None
 
 
-def ask(connection: psycopg.Connection, query: str, params: Params = None, *, limits: Limits | None = None) -> Answer:
+def ask(
+    connection: WatchedConnection,
+    query: str,
+    params: Params = None,
+    *,
+    limits: Limits | None = None,
+    stop: threading.Event | None = None,
+) -> Answer:
     """Run one read-only statement and return its rows; the transaction is always rolled back.
 
     The text goes to the server as `DECLARE ... CURSOR FOR <text>`, whose grammar takes exactly one SELECT, VALUES,
     TABLE or WITH: no parser of ours decides what is safe. By then the transaction is READ ONLY and has its snapshot,
-    so READ WRITE cannot come back.
+    so READ WRITE cannot come back. `stop`, set by another thread, breaks the question off, as Ctrl-C and the deadline
+    do: it is cancelled on the server, and the connection serves the next one. What does not fit into `limits.bytes`
+    while it arrives costs the connection: see `watched`.
 
     Raises NotReadOnly for a write, a command or a second statement, QueryError with its position for all else.
     """
-    limits = limits or Limits()
+    bound, limits = _bound(query, params), limits or Limits()
+    # The transaction ends before the cursor is closed: then it is gone without a round trip.
+    with (
+        psycopg.RawServerCursor(connection, _CURSOR) as cursor,
+        _transaction(connection, bound, limits, stop, before=len(_DECLARE)),
+    ):
+        cursor.execute(bound.text.encode(), bound.values)
+        columns = tuple(_column(column) for column in cursor.description or ())
+        return _fetch(cursor, columns, limits)
+
+
+def explain(
+    connection: WatchedConnection,
+    query: str,
+    params: Params = None,
+    *,
+    analyze: bool = False,
+    limits: Limits | None = None,
+) -> str:
+    """Return the server's plan for a question; with `analyze` it is run, and its rows are thrown away.
+
+    EXPLAIN takes a DECLARE as well as a query, and so no other text than `ask` does. Raises what `ask` raises.
+    """
+    bound, limits = _bound(query, params), limits or Limits()
+    command = f"EXPLAIN (ANALYZE {'on' if analyze else 'off'}) {_DECLARE}"
+    with (
+        psycopg.RawCursor(connection) as cursor,
+        _transaction(connection, bound, limits, None, before=len(command)),
+    ):
+        # Binary goes by the extended protocol, which refuses a second statement; plain text without values does not.
+        cursor.execute((command + bound.text).encode(), bound.values, binary=True)
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def _bound(query: str, params: Params) -> Bound:
     if "\0" in query or (not query.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in query)):
         raise QueryError("the statement holds a character that is no text")
+    return bind(query, params)
+
+
+@contextmanager
+def _transaction(
+    connection: WatchedConnection, bound: Bound, limits: Limits, stop: threading.Event | None, *, before: int
+) -> Iterator[None]:
+    """Run the block in a read-only transaction within the limits; what goes wrong leaves it as our error."""
+    watch = Watch(seconds=limits.deadline, growth=limits.bytes, stop=stop)
     try:
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        try:
-            connection.execute(_settings(limits))
-            connection.execute("SELECT 1")
-            return _fetch(connection, query, params, limits)
-        finally:
-            if not connection.closed:
-                connection.rollback()
+        with connection.watched(watch):
+            connection.execute(_opening(limits, connection.info.server_version))
+            yield
     except psycopg.Error as exc:
-        raise _explained(exc, query, params) from exc
+        if watch.why is not None:
+            raise refusals.broken_off(watch.why, bound, seconds=limits.deadline) from exc
+        raise refusals.explained(exc, bound, before=before) from exc
+    except (ValueError, RecursionError) as exc:
+        raise QueryError(f"a value cannot be taken over: {exc}", statement=bound.query) from exc
+    finally:
+        _end(connection)
 
 
-def _settings(limits: Limits) -> bytes:
+def _opening(limits: Limits, version: int) -> bytes:
+    """All that comes before the question, in one round trip."""
+    deadline = f"SET LOCAL transaction_timeout = {int((limits.deadline + _GRACE) * 1000):d};"
     return (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
         f"SET LOCAL statement_timeout = {limits.statement:d};"
         f"SET LOCAL idle_in_transaction_session_timeout = {limits.statement:d};"
+        f"{deadline if version >= _TRANSACTION_TIMEOUT_SINCE else ''}"
         f"SET LOCAL lock_timeout = {limits.lock:d};"
         f"SET LOCAL work_mem = {limits.work_mem:d};"
-        "SET LOCAL search_path = masked, public, pg_catalog; SET LOCAL TimeZone = 'UTC'"
+        "SET LOCAL search_path = masked, public, pg_catalog; SET LOCAL TimeZone = 'UTC';"
+        "SELECT 1"
     ).encode()
 
 
-def _fetch(connection: psycopg.Connection, query: str, params: Params, limits: Limits) -> Answer:
+def _end(connection: WatchedConnection) -> None:
+    """Leave a connection that serves the next question, or none."""
+    try:
+        if connection.info.transaction_status == TransactionStatus.ACTIVE:
+            # A signal can break in where psycopg has no time to clear up.
+            connection.cancel_safe(timeout=1)
+            connection.close()
+        elif not connection.closed:
+            connection.rollback()
+    except psycopg.Error:
+        connection.close()
+
+
+def _fetch(cursor: psycopg.RawServerCursor[tuple[Any, ...]], columns: tuple[Column, ...], limits: Limits) -> Answer:
     rows: list[tuple[Any, ...]] = []
-    size, truncated = 0, False
+    size = 0
     # One more than the cap tells whether there was more.
-    wanted = None if limits.rows is None else limits.rows + 1
-    with connection.cursor(name=_CURSOR) as cursor:
-        cursor.execute(query.encode(), params or None)
-        columns = tuple(_column(column) for column in cursor.description or ())
-        while not truncated and (wanted is None or len(rows) < wanted):
-            batch = cursor.fetchmany(1000 if wanted is None else min(1000, wanted - len(rows)))
-            if not batch:
-                break
-            rows += batch
-            size += sum(_weight(value) for row in batch for value in row)
-            truncated = size > limits.bytes
-    if wanted is not None and len(rows) == wanted:
-        truncated = True
-        rows.pop()
-    return Answer(columns=columns, rows=rows, truncated=truncated)
+    wanted = float("inf") if limits.rows is None else limits.rows + 1
+    count = _FIRST
+    while len(rows) < wanted:
+        count = int(min(count, wanted - len(rows)))
+        try:
+            batch = cursor.fetchmany(count)
+        except TooLarge:
+            return Answer(columns=columns, rows=rows, cut=Cut.BYTES)
+        for row in batch:
+            size += sum(map(_weight, row))
+            if size > limits.bytes:
+                return Answer(columns=columns, rows=rows, cut=Cut.BYTES)
+            rows.append(row)
+        if len(batch) < count:
+            return Answer(columns=columns, rows=rows)
+        count = max(1, min(_MOST, _BATCH * len(rows) // max(size, 1)))
+    rows.pop()
+    return Answer(columns=columns, rows=rows, cut=Cut.ROWS)
 
 
 def _weight(value: object) -> int:
-    return len(value) if isinstance(value, (str, bytes, list, dict)) else 16
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    if isinstance(value, list):
+        return 16 + sum(map(_weight, value))
+    if isinstance(value, dict):
+        return 16 + sum(map(_weight, value)) + sum(map(_weight, value.values()))
+    return 16
 
 
 def _column(column: psycopg.Column) -> Column:
     return Column(name=column.name, oid=column.type_code, precision=column.precision, scale=column.scale)
-
-
-def _explained(exc: psycopg.Error, query: str, params: Params) -> Exception:
-    found = ours(exc, query)
-    if not isinstance(found, QueryError):
-        return found
-    found.position = _own_position(query, params, found.position)
-    if _is_refusal(exc, query, found.position):
-        return NotReadOnly(
-            f"{exc.diag.message_primary}: only a question can be asked here",
-            sqlstate=found.sqlstate,
-            position=found.position,
-            statement=query,
-            hint=_ONLY_ONE_SELECT,
-        )
-    if isinstance(exc, errors.InsufficientPrivilege) and not found.hint:
-        found.hint = "This login was not granted that table or column."
-    if isinstance(exc, errors.QueryCanceled) and not found.hint:
-        found.hint = "The time for one question is over: ask for less at a time, or raise the limit."
-    return found
-
-
-def _is_refusal(exc: psycopg.Error, query: str, position: int | None) -> bool:
-    """Whether the server refused the kind of statement, rather than a mistake in a question. For the wording only."""
-    if isinstance(exc, (errors.FeatureNotSupported, errors.ReadOnlySqlTransaction)):
-        return True
-    if not isinstance(exc, errors.SyntaxError):
-        return False
-    # With a first word that is a command's, the grammar stumbles at once; a misspelt SELECT does too.
-    word = next(iter(query[position - 1 :].split()), "") if position else ""
-    is_first = position is not None and not query[: position - 1].strip()
-    is_command = word.isalpha() and not difflib.get_close_matches(word.upper(), _QUESTIONS, cutoff=0.7)
-    return "multiple commands" in str(exc) or (is_first and is_command)
-
-
-def _own_position(query: str, params: Params, position: int | None) -> int | None:
-    """Translate a position in what was sent to one in `query`: less the DECLARE, and `$1` back to `%(name)s`."""
-    if position is None:
-        return None
-    left = position - len(f'DECLARE "{_CURSOR}" CURSOR FOR ')
-    if left < 1:
-        return None
-    if not params:
-        return left
-    numbers: dict[str, int] = {}
-    gained = 0
-    for mark in re.finditer(r"%(?:\((\w+)\))?[sbt%]", query):
-        if mark.start() >= left + gained - 1:
-            break
-        name = mark[1] or f"#{len(numbers)}"
-        sent = "%" if mark[0] == "%%" else f"${numbers.setdefault(name, len(numbers) + 1)}"
-        gained += len(mark[0]) - len(sent)
-    return left + gained

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,11 @@ import psycopg
 
 from mpm_ops.analysis import catalog, guard
 from mpm_ops.analysis.access import Login
-from mpm_ops.analysis.guard import Answer, Limits, Params
+from mpm_ops.analysis.guard import Answer, Cut, Limits
+from mpm_ops.analysis.params import Params
 from mpm_ops.errors import QueryError, UsageError
 from mpm_ops.postgres import roles
+from mpm_ops.postgres.watched import WatchedConnection
 from mpm_ops.records import Company
 
 if TYPE_CHECKING:
@@ -50,18 +53,15 @@ class CompanyReader:
     def read_sql(self, sql: str, *, params: Params = None, max_rows: int | None = 10_000) -> pd.DataFrame:
         """Ask one question and return the rows as a DataFrame of Arrow-backed columns.
 
-        `params` are bound on the server: `%(name)s` with a mapping, `%s` with a sequence. With more than `max_rows`
-        rows (None lifts the cap) the frame is cut, `df.attrs["truncated"]` is true and a warning says so.
+        `params` are bound on the server: `:name` or `%(name)s` with a mapping, `%s` with a sequence. With more than
+        `max_rows` rows (None lifts the cap), or more bytes than `Limits` allow, the frame is cut,
+        `df.attrs["truncated"]` is true and a warning says so.
 
         Raises NotReadOnly for anything but one SELECT, VALUES, TABLE or WITH; QueryError for what the server refuses.
         """
         answer = self.ask(sql, params=params, limits=Limits(rows=_checked(max_rows)))
-        if answer.truncated:
-            warnings.warn(
-                f"{self.name}: the answer was cut after {len(answer.rows)} rows; max_rows=None lifts the cap",
-                Truncated,
-                stacklevel=2,
-            )
+        if answer.cut:
+            warnings.warn(f"{self.name}: the answer was cut {cut_after(answer)}", Truncated, stacklevel=2)
         # The one place that loads pandas: most commands do without.
         from mpm_ops.analysis import frames
 
@@ -83,21 +83,45 @@ class CompanyReader:
             )
         return found
 
-    def ask(self, sql: str, *, params: Params = None, limits: Limits | None = None, keep: bool = True) -> Answer:
+    def explain(self, sql: str, *, params: Params = None, analyze: bool = False) -> str:
+        """Return the server's plan for a question; with `analyze` it is run and timed. Raises as `read_sql` does."""
+        with self._helpful(), self._connection() as connection:
+            return guard.explain(connection, sql, params, analyze=analyze)
+
+    def show(self, name: str) -> str:
+        """Return a setting of the server as questions have it, such as `work_mem`. Raises QueryError. Read-only."""
+        answer = self.ask("SELECT pg_catalog.current_setting(:name)", params={"name": name})
+        return str(answer.rows[0][0])
+
+    def ask(
+        self,
+        sql: str,
+        *,
+        params: Params = None,
+        limits: Limits | None = None,
+        keep: bool = True,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """Ask one question and return the bare rows; what `read_sql` is made of.
 
         Without `keep` the connection is closed afterwards: in a fan-out one per company would use up the server's.
+        `stop`, set by another thread, cancels it on the server.
         """
+        with self._helpful(), self._connection(keep=keep) as connection:
+            return guard.ask(connection, sql, params, limits=limits, stop=stop)
+
+    @contextmanager
+    def _helpful(self) -> Iterator[None]:
+        """Say in an error which company it is about, and which name may have been meant."""
         try:
-            with self._connection(keep=keep) as connection:
-                return guard.ask(connection, sql, params, limits=limits)
+            yield
         except QueryError as exc:
             exc.company = self.name
             exc.hint = self._suggestion(exc) or exc.hint
             raise
 
     @contextmanager
-    def _connection(self, *, keep: bool = True) -> Iterator[psycopg.Connection]:
+    def _connection(self, *, keep: bool = True) -> Iterator[WatchedConnection]:
         database = self.company.database
         read, personal = roles.read_group(database), roles.personal_group(database)
         # Without the personal group, nothing has been masked for the other one yet.
@@ -113,6 +137,12 @@ class CompanyReader:
             rows = guard.ask(connection, catalog.NAMES, limits=Limits(rows=None)).rows
         column = error.sqlstate == psycopg.errors.UndefinedColumn.sqlstate
         return catalog.near_misses(wanted, {str(name) for table, name in rows} if column else {str(t) for t, _ in rows})
+
+
+def cut_after(answer: Answer) -> str:
+    """Say where an answer was cut, and what lifts that limit."""
+    lifted = "max_rows=None lifts the cap" if answer.cut is Cut.ROWS else "more is too large: ask for less at a time"
+    return f"after {len(answer.rows)} rows; {lifted}"
 
 
 def _checked(max_rows: int | None) -> int | None:

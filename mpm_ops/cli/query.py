@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+#: By the limit that cut an answer, what to do about it.
+_LIFTED = {"rows": "--limit 0 shows all.", "bytes": "More is too large: ask for less at a time."}
+
+
 class Format(StrEnum):
     """How an answer is printed."""
 
@@ -53,8 +57,8 @@ def query(
     text = sys.stdin.read() if sql == "-" else sql
     if form is Format.PARQUET and output is None and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal", hint="Add --output FILE.")
-    with mpm_ops.connect() as ops, warnings.catch_warnings(record=True) as cut:
-        warnings.simplefilter("always", mpm_ops.Truncated)
+    with mpm_ops.connect() as ops, warnings.catch_warnings():
+        warnings.simplefilter("ignore", mpm_ops.Truncated)
         try:
             if company == "all":
                 found = ops.read_sql(text, max_rows=limit or None, personal_data=personal_data)
@@ -64,8 +68,8 @@ def query(
             _point_at(text, exc.position)
             raise
     _print(found, form, output)
-    if cut or found.attrs["truncated"]:
-        talk.print(f"Cut at the limit: {len(found)} rows are shown. --limit 0 shows all.")
+    if found.attrs["truncated"]:
+        talk.print(f"Cut at the limit: {len(found)} rows are shown. {_LIFTED[found.attrs['cut']]}")
 
 
 def _print(found: pd.DataFrame, form: Format, output: Path | None) -> None:

@@ -12,6 +12,7 @@ from psycopg import conninfo, errors, pq, sql
 
 from mpm_ops.errors import NotReadOnly, QueryError, ServerUnavailable, Transient, UsageError
 from mpm_ops.postgres import scram
+from mpm_ops.postgres.watched import WatchedConnection
 
 #: What may succeed when tried again (D7). Everything else is not retried.
 TRANSIENT = (
@@ -93,7 +94,7 @@ class Server:
         server._keys = scram.parameters(password, verifier)
         return server
 
-    def open(self, database: str, *, role: str | None = None, application: str = "mpm_ops") -> psycopg.Connection:
+    def open(self, database: str, *, role: str | None = None, application: str = "mpm_ops") -> WatchedConnection:
         """Open an autocommit connection; the caller closes it. `role` is taken on with SET ROLE."""
         with translated():
             connection = self._connect(database, application, autocommit=True)
@@ -104,7 +105,7 @@ class Server:
     @contextmanager
     def connect(
         self, database: str, *, role: str | None = None, application: str = "mpm_ops"
-    ) -> Iterator[psycopg.Connection]:
+    ) -> Iterator[WatchedConnection]:
         """Lend an autocommit connection for a block; driver errors leave the block as ours."""
         connection = self.open(database, role=role, application=application)
         try:
@@ -125,16 +126,16 @@ class Server:
             )
         return self._engines[database]
 
-    def _connect(self, database: str, application: str, *, autocommit: bool = False) -> psycopg.Connection:
+    def _connect(self, database: str, application: str, *, autocommit: bool = False) -> WatchedConnection:
         given: dict[str, Any] = {"application_name": application, "connect_timeout": 10, "autocommit": autocommit}
         if self._keys:
             try:
-                return psycopg.connect(self.dsn(database, **self._keys), **given)
+                return WatchedConnection.connect(self.dsn(database, **self._keys), **given)
             except psycopg.OperationalError as exc:
                 if "password authentication failed" not in str(exc):
                     raise
                 self._keys = {}  # somebody set the password anew
-        connection = psycopg.connect(self.dsn(database), **given)
+        connection = WatchedConnection.connect(self.dsn(database), **given)
         self._opened += 1
         if self._opened == _MANY and autocommit:
             self._learn_keys(connection)

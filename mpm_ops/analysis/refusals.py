@@ -1,0 +1,61 @@
+"""What the server refused, in words that help: the place in the analyst's own text, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+
+import psycopg
+from psycopg import errors
+
+from mpm_ops.analysis.params import Bound
+from mpm_ops.errors import MpmOpsError, NotReadOnly, QueryError
+from mpm_ops.postgres.server import ours
+from mpm_ops.postgres.watched import Why
+
+_QUESTIONS = ("SELECT", "VALUES", "TABLE", "WITH")
+_ONLY_ONE_SELECT = "Ask one SELECT, VALUES, TABLE or WITH; a session with write=True changes data."
+_ASK_FOR_LESS = "The time for one question is over: ask for less at a time, or raise the limit."
+
+
+def explained(exc: psycopg.Error, bound: Bound, *, before: int) -> MpmOpsError:
+    """Return our error for what came of a question; `before` is how many characters were sent ahead of its text."""
+    found = ours(exc, bound.query)
+    if not isinstance(found, QueryError):
+        return found
+    position = None if found.position is None else found.position - before
+    found.position = bound.own_position(position) if position is not None and position > 0 else None
+    if _is_refusal(exc, bound.query, found.position):
+        return NotReadOnly(
+            f"{exc.diag.message_primary}: only a question can be asked here",
+            sqlstate=found.sqlstate,
+            position=found.position,
+            statement=bound.query,
+            hint=_ONLY_ONE_SELECT,
+        )
+    if isinstance(exc, errors.InsufficientPrivilege) and not found.hint:
+        found.hint = "This login was not granted that table or column."
+    if isinstance(exc, errors.QueryCanceled) and not found.hint:
+        found.hint = _ASK_FOR_LESS
+    return found
+
+
+def broken_off(why: Why, bound: Bound, *, seconds: float) -> QueryError:
+    """Return the error for a question that was given up here, and cancelled on the server."""
+    if why is Why.STOPPED:
+        message, hint = "the question was broken off", ""
+    else:
+        message, hint = f"the answer took longer than {seconds:g} s", _ASK_FOR_LESS
+    return QueryError(message, sqlstate=errors.QueryCanceled.sqlstate or "", statement=bound.query, hint=hint)
+
+
+def _is_refusal(exc: psycopg.Error, query: str, position: int | None) -> bool:
+    """Whether the server refused the kind of statement, rather than a mistake in a question. For the wording only."""
+    if isinstance(exc, (errors.FeatureNotSupported, errors.ReadOnlySqlTransaction)):
+        return True
+    if not isinstance(exc, errors.SyntaxError):
+        return False
+    # With a first word that is a command's, the grammar stumbles at once; a misspelt SELECT does too.
+    word = next(iter(query[position - 1 :].split()), "") if position else ""
+    is_first = position is not None and not query[: position - 1].strip()
+    is_command = word.isalpha() and not difflib.get_close_matches(word.upper(), _QUESTIONS, cutoff=0.7)
+    return "multiple commands" in str(exc) or (is_first and is_command)
