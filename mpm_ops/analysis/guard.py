@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from mpm_ops.analysis import refusals
 from mpm_ops.analysis.params import Bound, Params, bind
 from mpm_ops.errors import QueryError
 from mpm_ops.postgres.watched import TooLarge, Watch, WatchedConnection
+
+Cursor = psycopg.RawCursor[tuple[Any, ...]]
 
 #: Every question has a transaction of its own, so one name serves all.
 _CURSOR = "mpm"
@@ -98,14 +101,9 @@ def ask(
     Raises NotReadOnly for a write, a command or a second statement, QueryError with its position for all else.
     """
     bound, limits = _bound(query, params), limits or Limits()
-    # The transaction ends before the cursor is closed: then it is gone without a round trip.
-    with (
-        psycopg.RawServerCursor(connection, _CURSOR) as cursor,
-        _transaction(connection, bound, limits, stop, before=len(_DECLARE)),
-    ):
-        cursor.execute(bound.text.encode(), bound.values)
-        columns = tuple(_column(column) for column in cursor.description or ())
-        return _fetch(cursor, columns, limits)
+    with _transaction(connection, bound, limits, stop, before=len(_DECLARE)) as cursor:
+        _send(cursor, _DECLARE, bound)
+        return _fetch(cursor, limits)
 
 
 def explain(
@@ -122,12 +120,8 @@ def explain(
     """
     bound, limits = _bound(query, params), limits or Limits()
     command = f"EXPLAIN (ANALYZE {'on' if analyze else 'off'}) {_DECLARE}"
-    with (
-        psycopg.RawCursor(connection) as cursor,
-        _transaction(connection, bound, limits, None, before=len(command)),
-    ):
-        # Binary goes by the extended protocol, which refuses a second statement; plain text without values does not.
-        cursor.execute((command + bound.text).encode(), bound.values, binary=True)
+    with _transaction(connection, bound, limits, None, before=len(command)) as cursor:
+        _send(cursor, command, bound)
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
@@ -137,16 +131,21 @@ def _bound(query: str, params: Params) -> Bound:
     return bind(query, params)
 
 
+def _send(cursor: Cursor, command: str, bound: Bound) -> None:
+    """Send one statement: what is asked for in binary goes by the extended protocol, which refuses a second one."""
+    cursor.execute((command + bound.text).encode(), bound.values, binary=True)
+
+
 @contextmanager
 def _transaction(
     connection: WatchedConnection, bound: Bound, limits: Limits, stop: threading.Event | None, *, before: int
-) -> Iterator[None]:
+) -> Iterator[Cursor]:
     """Run the block in a read-only transaction within the limits; what goes wrong leaves it as our error."""
     watch = Watch(seconds=limits.deadline, growth=limits.bytes, stop=stop)
     try:
-        with connection.watched(watch):
-            connection.execute(_opening(limits, connection.info.server_version))
-            yield
+        with connection.watched(watch), psycopg.RawCursor(connection) as cursor:
+            cursor.execute(_opening(limits, connection.info.server_version))
+            yield cursor
     except psycopg.Error as exc:
         if watch.why is not None:
             raise refusals.broken_off(watch.why, bound, seconds=limits.deadline) from exc
@@ -185,16 +184,18 @@ def _end(connection: WatchedConnection) -> None:
         connection.close()
 
 
-def _fetch(cursor: psycopg.RawServerCursor[tuple[Any, ...]], columns: tuple[Column, ...], limits: Limits) -> Answer:
+def _fetch(cursor: Cursor, limits: Limits) -> Answer:
     rows: list[tuple[Any, ...]] = []
-    size = 0
+    columns: tuple[Column, ...] = ()
+    size, count = 0, _FIRST
     # One more than the cap tells whether there was more.
-    wanted = float("inf") if limits.rows is None else limits.rows + 1
-    count = _FIRST
+    wanted = sys.maxsize if limits.rows is None else limits.rows + 1
     while len(rows) < wanted:
-        count = int(min(count, wanted - len(rows)))
+        count = min(count, wanted - len(rows))
         try:
-            batch = cursor.fetchmany(count)
+            cursor.execute(f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode(), binary=False)
+            columns = columns or tuple(map(_column, cursor.description or ()))
+            batch = cursor.fetchall()
         except TooLarge:
             return Answer(columns=columns, rows=rows, cut=Cut.BYTES)
         for row in batch:

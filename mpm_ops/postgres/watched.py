@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 #: Seconds that a cancellation may take to reach the server, and the server to heed it.
 _PATIENCE = 5.0
+#: An answer that comes in so few pieces is small, and not worth a look at the memory.
+_FEW = 3
 
 
 class Why(StrEnum):
@@ -96,10 +98,7 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
         """Be `gen`, and look up each time that it waits."""
         try:
             state = next(gen)
-            # An answer that comes in one piece is small, and not worth a look at the memory.
-            ready = yield state
-            state = gen.send(ready)
-            grown, cancelled = 0, 0.0
+            pieces, grown, cancelled = 0, 0, 0.0
             while True:
                 ready = yield state
                 if watch.over():
@@ -107,10 +106,12 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
                     if time.monotonic() > cancelled + _PATIENCE:
                         self.close()
                         raise psycopg.errors.QueryCanceled("the server did not heed the cancellation")
+                pieces += bool(ready)
                 # What other threads take while this one waits is not counted.
-                before = _memory() if ready else 0
+                looks = ready and pieces > _FEW
+                before = _memory() if looks else 0
                 state = gen.send(ready)
-                grown += max(0, _memory() - before) if ready else 0
+                grown += max(0, _memory() - before) if looks else 0
                 if grown > watch.growth:
                     self.close()
                     raise TooLarge("the answer is too large")

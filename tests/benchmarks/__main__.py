@@ -18,7 +18,7 @@ from rich.table import Table
 
 from mpm_ops import Ops, Settings
 from mpm_ops.postgres.embedded import EmbeddedServer
-from tests.benchmarks import connections, growth, memory, migrations, registration
+from tests.benchmarks import connections, growth, memory, migrations, questions, registration
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.fleet import WORKERS, Fleet
 
@@ -35,6 +35,7 @@ def compare(ops: Ops, scratch: Path, size: int, plot: Path) -> Iterator[Comparis
     yield memory.compare(fleet)
     growth.plot(growth.measure(fleet), plot)
     yield from connections.compare(fleet)
+    yield questions.compare(ops, fleet.companies[0].id)
 
 
 def circumstances(ops: Ops) -> str:
