@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from functools import partial
 
 import psycopg
@@ -21,7 +22,7 @@ def compare(ops: Ops, company: int) -> Comparison:
     with psycopg.connect(reader._login.server.dsn(reader.company.database)) as connection:
         ours, raw = partial(_guarded, reader), partial(_raw, connection)
         assert ours() == raw() == [(245,)]
-        took: dict[partial[object], list[float]] = {ours: [], raw: []}
+        took: dict[Callable[[], object], list[float]] = {ours: [], raw: []}
         for turn in range(TIMES):
             for work in (ours, raw) if turn % 2 else (raw, ours):
                 took[work].append(milliseconds(work))
