@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 from mpm_ops.analysis import fanout
 from mpm_ops.analysis.access import Login, ShortLogin
 from mpm_ops.analysis.guard import Limits
+from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.session import Session
-from mpm_ops.central import registry
+from mpm_ops.central import questions, registry
 from mpm_ops.companies import (
     analysts,
     drift,
@@ -49,6 +50,7 @@ from mpm_ops.records import (
     MAIN,
     Analyst,
     Applied,
+    Asked,
     Company,
     CompanyDrift,
     CompanyState,
@@ -81,6 +83,7 @@ class Ops:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
         self._installation = Installation(self.settings)
+        self._journal = Journal(self._installation, operator())
         #: The logins that this process reads with, by server and whether they see personal data.
         self._readers: dict[tuple[str, bool], Login] = {}
 
@@ -139,7 +142,7 @@ class Ops:
         company = users.authenticate(self._installation, email, password)
         name = f"{company.database}_login"
         login = ShortLogin(self._installation.server_of(company), self._maintenance(company), name=name)
-        return Session(company, login, user=email, write=write)
+        return Session(company, login, Journal(self._installation, email), user=email, write=write)
 
     # Analysts
 
@@ -172,6 +175,12 @@ class Ops:
     def sweep(self) -> Sequence[str]:
         """End grants and tokens whose time is over, with the sessions that use them; return what was ended."""
         return analysts.sweep(self._installation)
+
+    def audit_log(self, company: int | str | None = None, *, limit: int = 100) -> list[Asked]:
+        """List the last questions that were asked, of one company or of all; newest first. Read-only."""
+        company_id = None if company is None else self.get_company(company).id
+        with self._installation.central() as connection:
+            return questions.listed(connection, company_id=company_id, limit=limit)
 
     def reap(self, *, seconds: float = 600) -> list[Reaped]:
         """End statements and open transactions of those who read, once they are so many seconds old."""
@@ -405,7 +414,7 @@ class Ops:
                 name=f"{self.settings.prefix}reader_{person}",
                 connections=self.settings.workers + 8,
             )
-        return CompanyReader(company, self._readers[key], personal_data=personal_data)
+        return CompanyReader(company, self._readers[key], self._journal, personal_data=personal_data)
 
     def _maintenance(self, company: Company) -> str:
         """Name the database on the company's server in which logins are made."""

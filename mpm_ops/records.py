@@ -487,3 +487,28 @@ class Reaped:
     seconds: float
     #: 'active' or 'idle in transaction'.
     what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What was asked of a company, and what came of it."""
+
+    company_id: int
+    #: As it was typed; values of parameters are not in it.
+    statement: str
+    rows: int
+    seconds: float
+    outcome: Literal["answered", "cut", "failed"]
+    sqlstate: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(Question):
+    """A line of the audit log."""
+
+    asked_at: dt.datetime
+    #: Whose login it was, as the server knows, and who that was, as the client says.
+    login: str
+    who: str
+    #: Empty when it is gone.
+    company: str

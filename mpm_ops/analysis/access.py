@@ -124,7 +124,7 @@ def _close(idle: dict[str, WatchedConnection]) -> None:
         idle.popitem()[1].close()
 
 
-def _is_there(connection: psycopg.Connection) -> bool:
+def _is_there(connection: WatchedConnection) -> bool:
     """Whether an idle connection is still good: a server has nothing to say on one but that it ends it."""
     if connection.closed:
         return False

@@ -12,6 +12,7 @@ from mpm_ops.analysis.guard import Answer, Limits
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.reader import CompanyReader, Truncated, cut_after
 from mpm_ops.errors import FleetFailed, MpmOpsError
+from mpm_ops.records import Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,14 +30,19 @@ def read_sql(
     words, that one QueryError.
     """
     stop = threading.Event()
+    noted: list[Question] = []
 
     def one(reader: CompanyReader) -> Answer | MpmOpsError:
         try:
-            return reader.ask(sql, params=params, limits=limits, keep=False, stop=stop)
+            return reader.ask_noting(noted, sql, params=params, limits=limits, keep=False, stop=stop)
         except MpmOpsError as exc:
             return exc
 
-    results = list(zip(readers, _each(one, readers, stop, workers), strict=True))
+    try:
+        results = list(zip(readers, _each(one, readers, stop, workers), strict=True))
+    finally:
+        for reader in readers[:1]:
+            reader.journal.write(noted)
     failed = [(reader.name, found) for reader, found in results if isinstance(found, MpmOpsError)]
     if failed:
         raise _summary(failed, len(readers))

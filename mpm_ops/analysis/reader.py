@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,12 @@ import psycopg
 from mpm_ops.analysis import catalog, guard
 from mpm_ops.analysis.access import Login
 from mpm_ops.analysis.guard import Answer, Cut, Limits
+from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
 from mpm_ops.errors import QueryError, UsageError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.watched import WatchedConnection
-from mpm_ops.records import Company
+from mpm_ops.records import Company, Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,11 +32,13 @@ class Truncated(UserWarning):
 class CompanyReader:
     """A company whose data can be read. Get one from `Ops.company`."""
 
-    def __init__(self, company: Company, login: Login, *, personal_data: bool = False) -> None:
+    def __init__(self, company: Company, login: Login, journal: Journal, *, personal_data: bool = False) -> None:
         #: The company's central row.
         self.company = company
         #: Whether names, phones, addresses and the like are shown as they are; else they are masked.
         self.personal_data = personal_data
+        #: Where it is noted what was asked.
+        self.journal = journal
         self._login = login
 
     def __repr__(self) -> str:
@@ -85,16 +89,30 @@ class CompanyReader:
 
     def explain(self, sql: str, *, params: Params = None, analyze: bool = False) -> str:
         """Return the server's plan for a question; with `analyze` it is run and timed. Raises as `read_sql` does."""
+        began = time.monotonic()
         with self._helpful(), self._connection() as connection:
-            return guard.explain(connection, sql, params, analyze=analyze)
+            plan = guard.explain(connection, sql, params, analyze=analyze)
+        took = time.monotonic() - began
+        note = Question(company_id=self.id, statement=f"EXPLAIN {sql}", rows=0, seconds=took, outcome="answered")
+        self.journal.write([note])
+        return plan
 
     def show(self, name: str) -> str:
         """Return a setting of the server as questions have it, such as `work_mem`. Raises QueryError. Read-only."""
         answer = self.ask("SELECT pg_catalog.current_setting(:name)", params={"name": name})
         return str(answer.rows[0][0])
 
-    def ask(
+    def ask(self, sql: str, *, params: Params = None, limits: Limits | None = None) -> Answer:
+        """Ask one question and return the bare rows; what `read_sql` is made of. It is noted in the audit log."""
+        noted: list[Question] = []
+        try:
+            return self.ask_noting(noted, sql, params=params, limits=limits)
+        finally:
+            self.journal.write(noted)
+
+    def ask_noting(
         self,
+        noted: list[Question],
         sql: str,
         *,
         params: Params = None,
@@ -102,13 +120,31 @@ class CompanyReader:
         keep: bool = True,
         stop: threading.Event | None = None,
     ) -> Answer:
-        """Ask one question and return the bare rows; what `read_sql` is made of.
+        """Ask one question, and leave it in `noted` for the caller to write into the journal.
 
         Without `keep` the connection is closed afterwards: in a fan-out one per company would use up the server's.
         `stop`, set by another thread, cancels it on the server.
         """
-        with self._helpful(), self._connection(keep=keep) as connection:
-            return guard.ask(connection, sql, params, limits=limits, stop=stop)
+        began, sqlstate = time.monotonic(), ""
+        answer: Answer | None = None
+        try:
+            with self._helpful(), self._connection(keep=keep) as connection:
+                answer = guard.ask(connection, sql, params, limits=limits, stop=stop)
+        except QueryError as exc:
+            sqlstate = exc.sqlstate
+            raise
+        finally:
+            noted.append(
+                Question(
+                    company_id=self.id,
+                    statement=sql,
+                    rows=len(answer.rows) if answer else 0,
+                    seconds=time.monotonic() - began,
+                    outcome="failed" if answer is None else "cut" if answer.cut else "answered",
+                    sqlstate=sqlstate,
+                )
+            )
+        return answer
 
     @contextmanager
     def _helpful(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy as sa
 
 from mpm_ops.analysis.access import ShortLogin
+from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.errors import UsageError
 from mpm_ops.postgres import roles
@@ -23,8 +24,8 @@ class Session(CompanyReader):
     Close it, or use it in a `with` block: its login is dropped then.
     """
 
-    def __init__(self, company: Company, login: ShortLogin, *, user: str, write: bool) -> None:
-        super().__init__(company, login, personal_data=True)
+    def __init__(self, company: Company, login: ShortLogin, journal: Journal, *, user: str, write: bool) -> None:
+        super().__init__(company, login, journal, personal_data=True)
         #: The e-mail address that logged in.
         self.user = user
         #: Whether it may change data.

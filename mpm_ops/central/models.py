@@ -262,3 +262,27 @@ class AnalystGrant(Base):
     until: orm.Mapped[dt.datetime | None]
     granted_at: orm.Mapped[Moment]
     granted_by: orm.Mapped[Note]
+
+
+class Question(Base):
+    """What somebody asked a company's database through this client. Only ever added to."""
+
+    __tablename__ = "questions"
+    __table_args__ = (
+        sa.CheckConstraint("outcome IN ('answered', 'cut', 'failed')", name="outcome"),
+        {"schema": "ops"},
+    )
+
+    id: orm.Mapped[Id]
+    asked_at: orm.Mapped[Moment]
+    #: As the server knows who wrote this, whatever the client says.
+    login: orm.Mapped[str] = orm.mapped_column(server_default=sa.text("SESSION_USER"))
+    #: As the client says: the operator's name on that machine, an analyst's login, a user's e-mail address.
+    who: orm.Mapped[str]
+    # No foreign key: what was asked outlives the company.
+    company_id: orm.Mapped[BigInt] = orm.mapped_column(index=True)
+    statement: orm.Mapped[str]
+    rows: orm.Mapped[BigInt]
+    seconds: orm.Mapped[float] = orm.mapped_column(sa.Double)
+    outcome: orm.Mapped[str]
+    sqlstate: orm.Mapped[Note]

@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("token")(token)
     app.command("sweep")(sweep)
     app.command("reap")(reap)
+    app.command("audit-log")(audit_log)
 
 
 def add(name: Name, as_json: AsJson = False) -> None:
@@ -137,6 +138,24 @@ def reap(
         print_table([dataclasses.asdict(one) for one in ended], ["server", "login", "database", "what", "seconds"])
     else:
         talk.print("Nobody is at it for so long.")
+
+
+def audit_log(
+    company: Annotated[str | None, typer.Argument(metavar="[COMPANY]", help="Id, name or e-mail address.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="So many of the last ones.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Tell who asked which company what, when, and how much came back; newest first.
+
+    Example: mpm-ops audit-log "Acme Power" --limit 20
+    """
+    with mpm_ops.connect() as ops:
+        found = ops.audit_log(company, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    rows = [{**dataclasses.asdict(one), "when": f"{one.asked_at:%Y-%m-%d %H:%M:%S}"} for one in found]
+    print_table(rows, ["when", "login", "who", "company", "outcome", "rows", "seconds", "statement"])
 
 
 def _chosen(companies: list[str] | None, *, all_: bool) -> list[str] | None:

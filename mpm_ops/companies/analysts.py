@@ -179,7 +179,9 @@ def _open_central(installation: Installation, connection: psycopg.Connection, lo
             """
             GRANT CONNECT ON DATABASE {central} TO {group};
             GRANT USAGE ON SCHEMA granted, public TO {group};
-            GRANT SELECT ON ALL TABLES IN SCHEMA granted TO {group};
+            GRANT SELECT ON granted.companies, granted.company_databases, granted.mpm_plugins,
+                granted.database_proxies TO {group};
+            GRANT INSERT ON granted.questions TO {group};
             GRANT {group} TO {login}
             """
         ).format(**{name: sql.Identifier(value) for name, value in names.items()})

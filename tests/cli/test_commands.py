@@ -38,6 +38,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "analyst remove",
         "analyst revoke",
         "audit",
+        "audit-log",
         "companies",
         "company",
         "demo",

@@ -191,3 +191,41 @@ def test_names_that_are_wrong(ops: Ops, companies: list[Company], server: Server
     with pytest.raises(UnknownCompany):
         ops.token("bob", ["Nobody"], hours=1)
     assert [one.name for one in ops.analysts()] == ["ada"]
+
+
+def test_what_was_asked_is_noted_and_an_analyst_can_only_add_to_it(
+    ops: Ops, companies: list[Company], laptop: Laptop
+) -> None:
+    ada = ops.add_analyst("ada")
+    ops.grant_analyst("ada", None)
+    theirs = laptop(ada)
+    theirs.read_sql("SELECT id FROM people WHERE id = :id", params={"id": 77})
+    with pytest.warns(UserWarning, match="cut"):
+        theirs.company(1).read_sql("SELECT generate_series(1, 9)", max_rows=3)
+    with pytest.raises(QueryError):
+        theirs.company(2).read_sql("SELECT nope FROM meters")
+    ops.company(1).read_sql("SELECT 1")
+    own, failed, cut, *both = ops.audit_log()
+    assert (own.login, own.statement, own.outcome, own.rows) == ("postgres", "SELECT 1", "answered", 1)
+    assert (failed.login, failed.company, failed.outcome, failed.sqlstate) == (
+        ada.login,
+        "Sun Hill",
+        "failed",
+        "42703",
+    )
+    assert (cut.outcome, cut.rows) == ("cut", 3)
+    assert sorted(one.company for one in both) == ["Acme Power", "Sun Hill"]
+    assert {one.statement for one in both} == {"SELECT id FROM people WHERE id = :id"}
+    assert [one.company for one in ops.audit_log("Sun Hill")] == ["Sun Hill", "Sun Hill"]
+    with psycopg.connect(ada.url, dbname=ops.settings.central_database, autocommit=True) as central:
+        for statement in (
+            "SELECT * FROM granted.questions",
+            "DELETE FROM granted.questions",
+            "UPDATE granted.questions SET rows = 0",
+            "SELECT * FROM ops.questions",
+            "INSERT INTO ops.questions (login) VALUES ('bob')",
+            "SELECT * FROM public.companies",
+            "SELECT * FROM ops.analysts",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                central.execute(statement.encode())
