@@ -24,7 +24,7 @@ Cursor = psycopg.RawCursor[tuple[Any, ...]]
 _CURSOR = "mpm"
 _DECLARE = f'DECLARE "{_CURSOR}" CURSOR FOR '
 #: Rows of the first round trip, and of the later ones at most: so many that they make about this many bytes.
-_FIRST, _MOST, _BATCH = 50, 1000, 8 * 1024 * 1024
+_FIRST, _MOST, _BATCH = 20, 1000, 8 * 1024 * 1024
 #: The server's transaction_timeout ends the session; it is for when the client is no more, so it comes second.
 _GRACE = 10
 _TRANSACTION_TIMEOUT_SINCE = 170000

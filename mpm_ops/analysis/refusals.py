@@ -13,6 +13,8 @@ from mpm_ops.postgres.server import ours
 from mpm_ops.postgres.watched import Why
 
 _QUESTIONS = ("SELECT", "VALUES", "TABLE", "WITH")
+#: How the server says that it is not the grammar.
+_TOLD = ("multiple commands", "INTO is not allowed")
 _ONLY_ONE_SELECT = "Ask one SELECT, VALUES, TABLE or WITH; a session with write=True changes data."
 _ASK_FOR_LESS = "The time for one question is over: ask for less at a time, or raise the limit."
 
@@ -58,4 +60,4 @@ def _is_refusal(exc: psycopg.Error, query: str, position: int | None) -> bool:
     word = next(iter(query[position - 1 :].split()), "") if position else ""
     is_first = position is not None and not query[: position - 1].strip()
     is_command = word.isalpha() and not difflib.get_close_matches(word.upper(), _QUESTIONS, cutoff=0.7)
-    return "multiple commands" in str(exc) or (is_first and is_command)
+    return any(told in str(exc) for told in _TOLD) or (is_first and is_command)
