@@ -52,8 +52,11 @@ def broken_off(why: Why, bound: Bound, *, seconds: float) -> QueryError:
 
 def _is_refusal(exc: psycopg.Error, query: str, position: int | None) -> bool:
     """Whether the server refused the kind of statement, rather than a mistake in a question. For the wording only."""
-    if isinstance(exc, (errors.FeatureNotSupported, errors.ReadOnlySqlTransaction)):
+    if isinstance(exc, errors.ReadOnlySqlTransaction):
         return True
+    if isinstance(exc, errors.FeatureNotSupported):
+        # That a WITH changes data; not that a question is beyond the server.
+        return "DECLARE CURSOR" in str(exc.diag.message_primary)
     if not isinstance(exc, errors.SyntaxError):
         return False
     # With a first word that is a command's, the grammar stumbles at once; a misspelt SELECT does too.
