@@ -132,8 +132,11 @@ def _bound(query: str, params: Params) -> Bound:
 
 
 def _send(cursor: Cursor, command: str, bound: Bound) -> None:
-    """Send one statement: what is asked for in binary goes by the extended protocol, which refuses a second one."""
-    cursor.execute((command + bound.text).encode(), bound.values, binary=True)
+    """Send one statement: what is asked for in binary goes by the extended protocol, which refuses a second one.
+
+    Nothing is prepared, here and elsewhere: the rollback would throw it away, for a round trip.
+    """
+    cursor.execute((command + bound.text).encode(), bound.values, binary=True, prepare=False)
 
 
 @contextmanager
@@ -144,7 +147,7 @@ def _transaction(
     watch = Watch(seconds=limits.deadline, growth=limits.bytes, stop=stop)
     try:
         with connection.watched(watch), psycopg.RawCursor(connection) as cursor:
-            cursor.execute(_opening(limits, connection.info.server_version))
+            cursor.execute(_opening(limits, connection.info.server_version), prepare=False)
             yield cursor
     except psycopg.Error as exc:
         if watch.why is not None:
@@ -193,7 +196,7 @@ def _fetch(cursor: Cursor, limits: Limits) -> Answer:
     while len(rows) < wanted:
         count = min(count, wanted - len(rows))
         try:
-            cursor.execute(f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode(), binary=False)
+            cursor.execute(f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode(), binary=False, prepare=False)
             columns = columns or tuple(map(_column, cursor.description or ()))
             batch = cursor.fetchall()
         except TooLarge:
