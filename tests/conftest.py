@@ -62,8 +62,8 @@ def dsn() -> Iterator[str]:
             try:
                 dsn = embedded.start()
                 with psycopg.connect(dsn, autocommit=True) as connection:
-                    # The server is thrown away: nothing here needs to survive a power cut. Autovacuum takes locks of its
-                    # own accord, for which tests of lock timeouts would have to wait.
+                    # The server is thrown away: nothing here needs to survive a power cut. Autovacuum takes locks
+                    # of its own accord, for which tests of lock timeouts would have to wait.
                     for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
                         connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
                     connection.execute("SELECT pg_reload_conf()")
