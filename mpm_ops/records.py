@@ -243,6 +243,7 @@ class Run:
     """A row of the ledger: who did what to which companies."""
 
     id: int
+    #: The command that it was: 'migrate-tenant', 'rollback --run 12' ...
     action: str
     operator: str
     #: 'running', 'paused', 'finished', 'halted', 'interrupted', or 'abandoned': its process is gone.

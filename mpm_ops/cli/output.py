@@ -67,15 +67,12 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def print_report(report: FleetReport, *, as_json: bool, again: Callable[[Cause], str] | None = None) -> None:
-    """Print a fleet report and end with its exit code: 1 some failed, 3 halted, 130 interrupted.
-
-    `again` is the command that tries those of a cause again, where it is not that which finishes the run.
-    """
+def print_report(report: FleetReport, *, as_json: bool) -> None:
+    """Print a fleet report and end with its exit code: 1 some failed, 3 halted, 130 interrupted."""
     if as_json:
         print_json({**dataclasses.asdict(report), "causes": report.causes})
     else:
-        _print_outcomes(report, again)
+        _print_outcomes(report)
     if report.ended == "interrupted":
         raise typer.Exit(130)
     # One that was halted behind its last company has failures to tell of, or a gate that is closed.
@@ -100,7 +97,7 @@ def print_dry_run(found: DryRun, *, as_json: bool) -> None:
         typer.echo(f"-- {company}: {why}")
 
 
-def _print_outcomes(report: FleetReport, again: Callable[[Cause], str] | None) -> None:
+def _print_outcomes(report: FleetReport) -> None:
     # A large fleet is told in numbers; who needs attention is listed whatever the size.
     quiet = () if len(report.outcomes) <= 20 else (Status.DONE, Status.SKIPPED)
     rows = [row for row in report.rows() if row["outcome"] not in quiet]
@@ -109,29 +106,27 @@ def _print_outcomes(report: FleetReport, again: Callable[[Cause], str] | None) -
     for note in report.notes:
         data.print(f"[yellow]Note[/]: {escape(note)}", soft_wrap=True)
     if report.failed:
-        _print_causes(report, again)
+        _print_causes(report)
     data.print(escape(str(report)), soft_wrap=True)
 
 
-def _print_causes(report: FleetReport, again: Callable[[Cause], str] | None) -> None:
+def _print_causes(report: FleetReport) -> None:
     """Print the failures as causes, each with the command that tries its companies again."""
     causes = report.causes
     data.print(f"{_counted(len(report.failed), 'failure')}, {_counted(len(causes), 'cause')}:")
     for number, cause in enumerate(causes, 1):
         where = f" in revision {cause.revision}" if cause.revision else ""
         data.print(f"  {len(cause.company_ids)} × {escape(cause.message)}{where}", soft_wrap=True)
-        if again is not None:
-            command = again(cause)
-        elif report.action == "migrate-tenant" and report.run_id is not None:
-            command = f"mpm-ops migrate-tenant --resume {report.run_id} --cause {number}"
-        else:
-            command = f"mpm-ops {report.action} {only_those(cause)}"
-        data.print(f"    try again: {command}", soft_wrap=True)
+        data.print(f"    try again: mpm-ops {_again(report, number, cause)}", soft_wrap=True)
 
 
-def only_those(cause: Cause) -> str:
-    """Return the options that choose the companies of a cause."""
-    return " ".join(f"--only {company_id}" for company_id in cause.company_ids)
+def _again(report: FleetReport, number: int, cause: Cause) -> str:
+    """Return the command that tries the companies of a cause again; an action is the command that it was."""
+    if report.action == "migrate-tenant" and report.run_id is not None:
+        return f"migrate-tenant --resume {report.run_id} --cause {number}"
+    if report.action.startswith("rollback --run"):
+        return report.action  # who is undone already is left alone
+    return f"{report.action} " + " ".join(f"--only {company_id}" for company_id in cause.company_ids)
 
 
 def _counted(number: int, what: str) -> str:

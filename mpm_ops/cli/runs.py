@@ -100,7 +100,7 @@ def rollback(
             consent(f"Undo run {run_id} in {whose}, and {lost}. Go on?", force=force)
         with progress("Undoing") as hooks:
             report = ops.rollback_run(run_id, hooks=hooks)
-    print_report(report, as_json=as_json, again=lambda _: f"mpm-ops rollback --run {run_id}")
+    print_report(report, as_json=as_json)
 
 
 def history(company: CompanyTerm, as_json: AsJson = False) -> None:

@@ -9,7 +9,7 @@ import typer
 
 import mpm_ops
 from mpm_ops.cli.options import AsJson, Force, OneOrAll
-from mpm_ops.cli.output import consent, only_those, print_report
+from mpm_ops.cli.output import consent, print_report
 from mpm_ops.cli.policy import Only, terms
 from mpm_ops.cli.progress import progress
 
@@ -40,7 +40,6 @@ def migrate_tenant_rollback(
         terms(company, only),
         f"Undo {what}, and lose what is stored in the tables and columns that they made,",
         lambda ops, chosen, hooks: ops.rollback_tenant(chosen, step=step, hooks=hooks),
-        again="migrate-tenant-rollback" + (f" --step {step}" if step else ""),
         force=force,
         as_json=as_json,
     )
@@ -57,7 +56,6 @@ def migrate_tenant_refresh(
         terms(company, only),
         "Roll back, migrate again and lose every row",
         lambda ops, chosen, hooks: ops.refresh_tenant(chosen, hooks=hooks),
-        again="migrate-tenant-refresh",
         force=force,
         as_json=as_json,
     )
@@ -74,7 +72,6 @@ def migrate_tenant_fresh(
         terms(company, only),
         "Replace the database by a new one and lose every row and hand-made table",
         lambda ops, chosen, hooks: ops.fresh_tenant(chosen, hooks=hooks),
-        again="migrate-tenant-fresh",
         force=force,
         as_json=as_json,
     )
@@ -91,7 +88,6 @@ def migrate_tenant_reset(
         terms(company, only),
         "Roll everything back and lose every table and row",
         lambda ops, chosen, hooks: ops.reset_tenant(chosen, hooks=hooks),
-        again="migrate-tenant-reset",
         force=force,
         as_json=as_json,
     )
@@ -102,7 +98,6 @@ def _destructive(
     what: str,
     run: Callable[[mpm_ops.Ops, list[int | str] | None, mpm_ops.Hooks], mpm_ops.FleetReport],
     *,
-    again: str,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -114,4 +109,4 @@ def _destructive(
             consent(f"{what} of {len(states)} companies: {names}. Go on?", force=force)
         with progress("Working") as hooks:
             report = run(ops, companies, hooks)
-    print_report(report, as_json=as_json, again=lambda cause: f"mpm-ops {again} {only_those(cause)}")
+    print_report(report, as_json=as_json)

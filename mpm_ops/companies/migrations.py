@@ -94,7 +94,8 @@ def rollback(installation: Installation, companies: Sequence[Company], *, step: 
 
         return plan
 
-    return _course(installation, "migrate-tenant-rollback", companies, planner)
+    back = f" --step {step}" if step else ""
+    return _course(installation, f"migrate-tenant-rollback{back}", companies, planner)
 
 
 def undo(installation: Installation, companies: Sequence[Company], run_id: int) -> Course:
@@ -123,7 +124,7 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
 
         return plan
 
-    return _course(installation, "migrate-tenant-rollback", companies, planner)
+    return _course(installation, f"rollback --run {run_id}", companies, planner)
 
 
 def reset(installation: Installation, companies: Sequence[Company]) -> Course:

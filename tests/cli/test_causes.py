@@ -92,8 +92,10 @@ def test_what_tries_again_a_rollback_names_its_companies(
     assert done.code == 1
     (command,) = commands(done.out)
     assert command == ["migrate-tenant-rollback", "--step", "1", "--only", "1", "--only", "2"]
+    assert commands(run("run", "2").out) == [command]
     undone = run("rollback", "--run", "1", "--force")
     assert commands(undone.out) == [["rollback", "--run", "1"]]
+    assert commands(run("run", "3").out) == [["rollback", "--run", "1"]]
     for name in thirty[:2]:
         with server.connect(name) as tenant:
             tenant.execute("DROP VIEW v")
