@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.scratch import scratch_name
-from mpm_ops.companies.template import ensure_template
 from mpm_ops.errors import MigrationError
 from mpm_ops.postgres import databases
 from mpm_ops.records import Revision
-from mpm_ops.schema.apply import read_heads
+from mpm_ops.schema.apply import apply, read_heads
+from mpm_ops.schema.autogenerate import without_own
+
+if TYPE_CHECKING:
+    from mpm_ops.schema.trees import Tree
 
 
 def central(installation: Installation, name: str, *, autogenerate: bool, own: bool) -> Revision:
@@ -24,11 +33,34 @@ def central(installation: Installation, name: str, *, autogenerate: bool, own: b
 
 
 def tenant(installation: Installation, name: str, *, autogenerate: bool, own: bool) -> Revision:
-    """Write a revision of the company databases, filled by comparing a new one with the models when `autogenerate`."""
+    """Write a revision of the company databases, filled by comparing a new one with the models when `autogenerate`.
+
+    The models know nothing of what the installation's own revisions made: that is not proposed to be dropped.
+    """
+    tree = installation.tenant_tree
     if not autogenerate:
-        return installation.tenant_tree.new_revision(name, own=own)
+        return tree.new_revision(name, own=own)
+    tree.check_name(name)
+    if not tree.has_own():
+        with _made_by(installation, tree) as connection:
+            return tree.new_revision(name, own=own, connection=connection)
+    shipped = tree.shipped_only()
+    with _made_by(installation, shipped) as of_shipped:
+        if own:
+            with _made_by(installation, tree) as connection:
+                include = without_own(of_shipped)
+                return tree.new_revision(name, own=True, connection=connection, include_object=include)
+        made = shipped.new_revision(name, own=False, connection=of_shipped)
+    installation.forget_trees()
+    return made
+
+
+@contextmanager
+def _made_by(installation: Installation, tree: Tree) -> Iterator[sa.Connection]:
+    """Lend a connection to a scratch database that a tree has made."""
+    owner = installation.settings.owner_role
     with installation.central() as connection, scratch_name(installation, connection) as scratch:
-        template = ensure_template(installation, connection)
-        databases.create(connection, scratch, owner=installation.settings.owner_role, template=template)
+        databases.create(connection, scratch, owner=owner)
+        apply(installation.server, scratch, tree.upgrade_plan(()), owner=owner)
         with installation.server.engine(scratch).connect() as opened:
-            return installation.tenant_tree.new_revision(name, own=own, connection=opened)
+            yield opened

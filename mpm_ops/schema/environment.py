@@ -54,6 +54,7 @@ def _run_online(connection: sa.Connection, metadata: sa.MetaData) -> None:
         compare_server_default=True,
         transaction_per_migration=True,
         on_version_apply=_stamp,
+        include_object=context.config.attributes.get("include_object"),
     )
     with context.begin_transaction():
         context.run_migrations()

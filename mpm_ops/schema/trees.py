@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from alembic.script import Script, ScriptDirectory
 
 from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError
 from mpm_ops.records import Revision
+from mpm_ops.schema.autogenerate import IncludeObject
 from mpm_ops.schema.plan import Direction, Plan, Preflight, Step
 from mpm_ops.schema.rendering import LOCK, Collector, alembic_border, is_live
 from mpm_ops.schema.revisions import (
@@ -116,25 +118,45 @@ class Tree:
         down = self.downgrade_plan(before, [revision.id for revision in reversed(self.applied(before))])
         return Plan(before, (*down.steps, *self.upgrade_plan(down.after).steps), self.places)
 
-    def new_revision(self, name: str, *, own: bool, connection: sa.Connection | None = None) -> Revision:
-        """Write a new revision file into the tree, or into the installation's `own` folder.
+    def shipped_only(self) -> Tree:
+        """Return the tree without the installation's own revisions."""
+        return Tree(self._folder, own=Path(os.devnull))
 
-        With a `connection` it is filled from the difference between that database and the models.
-        """
+    def has_own(self) -> bool:
+        """Whether there is a revision of the installation's own. Read-only."""
+        return any(OWN_BRANCH in script.branch_labels for script in ordered(self._scripts()))
+
+    def check_name(self, name: str) -> None:
+        """Raise InvalidInput or AlreadyExists for a name that a new revision cannot have. Read-only."""
         if not _NAME.fullmatch(name):
             raise InvalidInput(
                 f"{name[:80]!r} is not a name for a migration",
                 hint="Use up to 80 letters, digits, spaces, - and _: add_meter_phase",
             )
-        self.heads()
-        if own:
-            self._own.mkdir(parents=True, exist_ok=True)
         slug = re.sub(r"\W+", "_", name).lower()
         if any(Path(revision.path).stem.endswith(f"_{slug}") for revision in self.revisions()):
             raise AlreadyExists(f"there is a migration named {slug} already", hint="Choose another name.")
+
+    def new_revision(
+        self,
+        name: str,
+        *,
+        own: bool,
+        connection: sa.Connection | None = None,
+        include_object: IncludeObject | None = None,
+    ) -> Revision:
+        """Write a new revision file into the tree, or into the installation's `own` folder.
+
+        With a `connection` it is filled from the difference between that database and the models, as far as
+        `include_object` lets it.
+        """
+        self.check_name(name)
+        self.heads()
+        if own:
+            self._own.mkdir(parents=True, exist_ok=True)
         with alembic_border("the new revision"):
             made = alembic.command.revision(
-                self._config(connection=connection),
+                self._config(connection=connection, include_object=include_object),
                 message=name,
                 autogenerate=connection is not None,
                 **self._place(self._scripts(), own=own),
@@ -149,7 +171,7 @@ class Tree:
         if not own:
             shipped = [h for h in scripts.get_heads() if OWN_BRANCH not in scripts.get_revision(h).branch_labels]
             return {"head": shipped[0] if shipped else "base", "version_path": str(self._folder / "versions")}
-        if any(OWN_BRANCH in script.branch_labels for script in ordered(scripts)):
+        if self.has_own():
             return {"head": f"{OWN_BRANCH}@head", "version_path": str(self._own)}
         # The first of a branch stands on what is shipped today, so that it never runs before it.
         return {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 
+import mpm_ops.tenant
+from mpm_ops import Ops
 from mpm_ops.central import models
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
@@ -19,6 +23,7 @@ from mpm_ops.schema.trees import Tree
 from mpm_ops.shipped import shipped
 from mpm_ops.tenant import metadata
 from tests.conftest import PREFIX
+from tests.integration.test_migrations import core_head, own_revision
 
 TREES = {"migrations": models.metadata, "tenant_migrations": metadata}
 
@@ -103,3 +108,41 @@ def fingerprint(server: Server, database: str) -> list[tuple[object, ...]]:
             ORDER BY 1, 2, 3
             """
         ).fetchall()
+
+
+OWN = """op.create_table('notes', sa.Column('id', sa.BigInteger(), primary_key=True))
+    op.add_column('meters', sa.Column('own_phase', sa.Text(), index=True))
+    op.create_unique_constraint('one_own_phase', 'meters', ['own_phase'])"""
+
+
+@pytest.fixture
+def own(ops: Ops) -> Ops:
+    """An installation with a revision of its own."""
+    own_revision(ops.settings, "o1", None, OWN)
+    ops.forget_revisions()
+    return ops
+
+
+def test_what_own_revisions_made_is_not_proposed_to_be_dropped(own: Ops) -> None:
+    path = Path(own.make_migration_tenant("nothing", own=True, autogenerate=True).path)
+    assert path.read_text().count("    pass") == 2
+
+
+def test_what_shipped_revisions_made_is_proposed_to_be_dropped(own: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    fewer = sa.MetaData(naming_convention=metadata.naming_convention)
+    *kept, last = metadata.sorted_tables
+    for table in kept:
+        table.to_metadata(fewer)
+    monkeypatch.setattr(mpm_ops.tenant, "metadata", fewer)
+    text = Path(own.make_migration_tenant("drops", own=True, autogenerate=True).path).read_text()
+    assert re.findall(r"op.drop_table\('(\w+)'\)", text) == [last.name]
+    assert "own_phase" not in text
+
+
+def test_a_shipped_revision_knows_nothing_of_own_ones(own: Ops, tmp_path: Path) -> None:
+    folder = shutil.copytree(shipped("tenant_migrations"), tmp_path / "shipped")
+    own._installation.tenant_tree = Tree(folder, own=own.settings.own_tenant_migrations)
+    made = own.make_migration_tenant("nothing", own=False, autogenerate=True)
+    assert Path(made.path).parent == folder / "versions"
+    assert made.down == (core_head(),)
+    assert Path(made.path).read_text().count("    pass") == 2
