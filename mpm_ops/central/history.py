@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from mpm_ops.central.ledger import CREATE_MISSING, REPLACING
 from mpm_ops.errors import UnknownRun
 from mpm_ops.postgres import locks
 from mpm_ops.records import Applied, Failure, Outcome, Run, Status
@@ -49,16 +50,33 @@ def abandoned(connection: psycopg.Connection) -> list[Run]:
         return cursor.execute(query, {"class": locks.CLASS}).fetchall()
 
 
-def found_after(connection: psycopg.Connection, run_id: int) -> dict[int, tuple[str, ...]]:
-    """Return, by company id, the heads that the first run after this one to move a company found there."""
+def found_after(connection: psycopg.Connection, run_id: int) -> dict[int, tuple[str, ...] | None]:
+    """Return, by company id, the heads that the first run after this one to move a company found there.
+
+    None where it found no database.
+    """
     rows = connection.execute(
         """
-        SELECT DISTINCT ON (company_id) company_id, before FROM ops.outcomes
-        WHERE run_id > %s AND before <> after ORDER BY company_id, run_id
+        SELECT DISTINCT ON (o.company_id) o.company_id, CASE WHEN r.action <> %s THEN o.before END
+        FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
+        WHERE o.run_id > %s AND (o.before <> o.after OR r.action = ANY(%s) AND o.status = 'done')
+        ORDER BY o.company_id, o.run_id
         """,
-        [run_id],
+        [CREATE_MISSING, run_id, REPLACING],
     )
-    return {company_id: tuple(before) for company_id, before in rows}
+    return {company_id: None if before is None else tuple(before) for company_id, before in rows}
+
+
+def replaced_after(connection: psycopg.Connection, run_id: int) -> dict[int, int]:
+    """Return, by company id, the last run after this one that put a new database in the place of the company's."""
+    rows = connection.execute(
+        """
+        SELECT o.company_id, max(o.run_id) FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
+        WHERE o.run_id > %s AND r.action = ANY(%s) AND o.status = 'done' GROUP BY o.company_id
+        """,
+        [run_id, REPLACING],
+    )
+    return dict(rows.fetchall())
 
 
 def outcomes(connection: psycopg.Connection, run_id: int) -> list[Outcome]:
@@ -88,12 +106,12 @@ def of_company(connection: psycopg.Connection, company_id: int) -> list[Applied]
     rows = connection.execute(
         """
         SELECT o.run_id, o.before, o.after, o.finished_at, r.operator, r.plans, o.plan,
-               r.action = 'migrate-tenant-fresh' AS fresh
+               r.action = ANY(%(replacing)s) AS fresh
         FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
-        WHERE o.company_id = %s AND (o.before <> o.after OR r.action = 'migrate-tenant-fresh' AND o.status = 'done')
+        WHERE o.company_id = %(id)s AND (o.before <> o.after OR r.action = ANY(%(replacing)s) AND o.status = 'done')
         ORDER BY o.run_id DESC
         """,
-        [company_id],
+        {"id": company_id, "replacing": REPLACING},
     )
     found: list[Applied] = []
     for run_id, before, after, at, operator, plans, plan, fresh in rows:

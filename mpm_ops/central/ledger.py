@@ -28,6 +28,12 @@ class Planned:
     plan: str = ""
 
 
+#: A company whose database was gone got an empty one.
+CREATE_MISSING = "migrate-tenant --create-missing"
+#: The actions that put a new database in the place of a company's.
+REPLACING = ["migrate-tenant-fresh", CREATE_MISSING]
+
+
 def lock_key(run_id: int) -> str:
     """Name the lock that a run under way holds in the central database: a run without it is abandoned."""
     return f"run {run_id}"
@@ -161,14 +167,21 @@ def failed_last(connection: psycopg.Connection) -> set[int]:
 
 
 def last_batch(connection: psycopg.Connection, company_id: int, heads: Collection[str]) -> tuple[str, ...] | None:
-    """Return the heads from which a run brought a company to `heads`; None when no run did. Read-only."""
+    """Return the heads from which a run brought a company to `heads`; None when no run did. Read-only.
+
+    What a run did to a database that was replaced since is not looked at.
+    """
     row = connection.execute(
         """
         SELECT o.before FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
-        WHERE o.company_id = %s AND r.action = 'migrate-tenant' AND o.after = %s AND o.before <> o.after
+        WHERE o.company_id = %(id)s AND r.action = 'migrate-tenant' AND o.after = %(heads)s AND o.before <> o.after
+            AND o.run_id > coalesce((
+                SELECT max(o.run_id) FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
+                WHERE o.company_id = %(id)s AND r.action = ANY(%(replacing)s) AND o.status = 'done'
+            ), 0)
         ORDER BY o.run_id DESC LIMIT 1
         """,
-        [company_id, sorted(heads)],
+        {"id": company_id, "heads": sorted(heads), "replacing": REPLACING},
     ).fetchone()
     return tuple(row[0]) if row else None
 

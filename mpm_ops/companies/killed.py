@@ -37,13 +37,13 @@ def settle(installation: Installation, connection: psycopg.Connection, run: Run)
     left = history.found_after(connection, run.id)
     unmoved = [one for one in registry.companies(connection) if one.id in open_ones and one.id not in left]
     stamps = read_stamps(installation, unmoved, verify=True)
-    # Who cannot be read stays untouched: nothing is known.
+    # Who cannot be read, or has another database by now, stays untouched: nothing is known.
     left |= {one.id: heads for one in unmoved if isinstance(heads := stamps.get(one.database), tuple)}
     ends = {str(plan["hash"]): tuple(plan["to"]) for plan in run.plans}
     found = [
-        _found(one, left[one.company_id], done=left[one.company_id] == ends.get(one.plan))
+        _found(one, heads, done=heads == ends.get(one.plan))
         for one in open_ones.values()
-        if left.get(one.company_id, one.before) != one.before
+        if (heads := left.get(one.company_id)) is not None and heads != one.before
     ]
     with connection.transaction():
         ledger.record(connection, run.id, found)

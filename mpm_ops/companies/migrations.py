@@ -106,11 +106,14 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
         del stamps
         settle_all(installation, connection)
         moved = {one.company_id: one for one in history.outcomes(connection, run_id) if one.before != one.after}
+        replaced = history.replaced_after(connection, run_id)
 
         def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
             outcome = moved.get(company.id)
             if outcome is None:
                 return f"run {run_id} applied nothing to it"
+            if company.id in replaced:
+                return f"its database was replaced since, by run {replaced[company.id]}"
             if heads == outcome.before:
                 return f"what run {run_id} applied is undone already"
             if heads != outcome.after:

@@ -61,6 +61,27 @@ def test_a_run_is_undone_exactly(ops: Ops, fleet: list[Company], server: Server)
         ops.rollback_run(10_000)
 
 
+@pytest.mark.parametrize("how", ["fresh", "created"])
+def test_what_a_run_never_did_in_a_new_database_is_not_undone_there(
+    ops: Ops, fleet: list[Company], server: Server, maintenance: psycopg.Connection, how: str
+) -> None:
+    column(ops, "o1", None)
+    first = ops.migrate_tenant()
+    if how == "fresh":
+        ops.fresh_tenant([fleet[1].id])
+    else:
+        databases.drop(maintenance, fleet[1].database)
+        assert statuses(ops.migrate_tenant(create_missing=True)) == "ssss"
+    by = next(run.id for run in ops.runs() if run.action != "migrate-tenant")
+    assert ops.history(fleet[1].id)[0].direction == "fresh"
+    last = ops.rollback_tenant([fleet[1].id])
+    assert last.outcomes[0].reason.startswith("no run brought it to this state")
+    undone = ops.rollback_run(first.run_id or 0)
+    assert statuses(undone) == "dsdd"
+    assert undone.outcomes[1].reason == f"its database was replaced since, by run {by}"
+    assert truth(server, fleet[1]) == (("o1",), ("o1",))
+
+
 def test_a_run_is_not_undone_under_a_later_one(ops: Ops, fleet: list[Company]) -> None:
     column(ops, "o1", None)
     first = ops.migrate_tenant([fleet[0].id])
