@@ -8,6 +8,11 @@ from __future__ import annotations
 import sys
 import time
 
+# isort: split
+import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it is imported
+
+# isort: split
+
 from prefect import State, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.futures import wait

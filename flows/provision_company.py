@@ -9,6 +9,11 @@ import argparse
 import secrets
 import sys
 
+# isort: split
+import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it is imported
+
+# isort: split
+
 from prefect import State, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.blocks.system import Secret

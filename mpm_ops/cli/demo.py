@@ -165,11 +165,8 @@ def _flow_environment(ops: mpm_ops.Ops) -> dict[str, str]:
     """Prefect's settings for a run without a server of its own; what the user has set stays."""
     ours = {
         "PREFECT_HOME": str(ops.settings.home / "prefect"),
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_API_URL": "",
-        "DO_NOT_TRACK": "1",
     }
     return {**ours, **os.environ, "MPM_OPS_HOME": str(ops.settings.home)}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,6 +92,29 @@ def test_bad_input_fails_the_run_and_makes_nothing(ops: Ops) -> None:
     company = NewCompany(name="", email="no", admin_email="no")
     assert provision_company(company, return_state=True).is_failed()
     assert ops.list_companies() == []
+
+
+SHOW = """
+import migrate_companies
+from prefect.settings import get_current_settings
+found = get_current_settings().server
+print(found.ephemeral.startup_timeout_seconds, found.analytics_enabled)
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({}, "120 False"), ({"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "7"}, "7 False")],
+)
+def test_a_flow_run_by_hand_gives_its_server_time_and_tells_nobody(
+    given: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    kept = {name: value for name, value in os.environ.items() if "PREFECT" not in name and name != "DO_NOT_TRACK"}
+    variables = {**kept, "PREFECT_HOME": str(tmp_path), **given}
+    # In the folder of the flows, as `python flows/migrate_companies.py` is.
+    command = [sys.executable, "-c", SHOW]
+    done = subprocess.run(command, cwd="flows", env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[-2] == said
 
 
 def test_the_deployments_name_flows_that_exist() -> None:
