@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -14,11 +14,20 @@ from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Hooks, Job, account
 from mpm_ops.companies.grants import after_step, before_step
 from mpm_ops.companies.groups import make_groups, outdated
-from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.killed import settle_all
 from mpm_ops.companies.preflight import preflight
 from mpm_ops.companies.states import Stamps, heads_of, missing, mistaken, put_right, read_stamps
-from mpm_ops.errors import InvalidInput, MigrationError, MpmOpsError, QueryError, RevisionError, ServerUnavailable
+from mpm_ops.companies.template import sweep_replaced
+from mpm_ops.errors import (
+    InvalidInput,
+    MigrationError,
+    MpmOpsError,
+    QueryError,
+    RevisionError,
+    ServerError,
+    ServerUnavailable,
+)
 from mpm_ops.fleet.attempts import failure_of
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
@@ -219,7 +228,17 @@ def go(
         resumes=resumes,
     )
     with closing(LivePool()) as live:
-        return account(installation, job, policy=policy, hooks=hooks)
+        report = account(installation, job, policy=policy, hooks=hooks)
+    _sweep_templates(installation, [one for one in course.companies if one.id in course.plans])
+    return report
+
+
+def _sweep_templates(installation: Installation, migrated: Sequence[Company]) -> None:
+    """Drop, on the servers of these companies, the templates that a newer one has replaced."""
+    for server in by_server(migrated):
+        # The run is over, and what is left is swept the next time.
+        with suppress(ServerError, QueryError), installation.maintenance(server) as connection:
+            sweep_replaced(installation, connection)
 
 
 def _course(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 
 import psycopg
 
@@ -72,9 +73,26 @@ def sweep_templates(installation: Installation, connection: psycopg.Connection, 
 
 
 def stale_templates(installation: Installation, connection: psycopg.Connection) -> list[str]:
-    """List the finished templates of other states than the newest. Read-only."""
-    others = (template_name(installation), _building(installation))
-    return [name for name in databases.names(connection, _prefix(installation)) if name not in others]
+    """List the finished templates of other states than the newest, once that has one: until then they wait for it.
+
+    Read-only.
+    """
+    newest = template_name(installation)
+    there = databases.names(connection, _prefix(installation))
+    return [name for name in there if name not in (newest, _building(installation))] if newest in there else []
+
+
+def sweep_replaced(installation: Installation, connection: psycopg.Connection) -> None:
+    """Drop the templates of older revisions where one of the newest is beside them; by their stamps, without the SQL.
+
+    Whoever built the newest could not drop one that was being copied.
+    """
+    heads = installation.tenant_tree.heads()
+    stamps = databases.stamps(connection, _prefix(installation))
+    newest = [name for name, found in stamps.items() if found == heads and name != _building(installation)]
+    for name in stamps.keys() - {*newest, _building(installation)} if newest else ():
+        with suppress(psycopg.errors.ObjectInUse):
+            databases.drop(connection, name)
 
 
 def half_built(installation: Installation, connection: psycopg.Connection) -> list[str]:

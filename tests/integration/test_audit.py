@@ -23,7 +23,8 @@ from mpm_ops.postgres.server import Server
 from tests.cli.conftest import Run, run
 from tests.conftest import PREFIX
 from tests.integration.test_deployer import deployer
-from tests.integration.test_migrations import Register
+from tests.integration.test_fleet import column
+from tests.integration.test_migrations import Register, core_head
 from tests.integration.test_register import GIVEN
 from tests.integration.test_servers import second, west
 
@@ -158,6 +159,25 @@ PLANTED: list[tuple[AuditKind, Plant, int, bool]] = [
     (AuditKind.LEFTOVER, lambda c, one, _: databases.create(c, f"{one.database}_old"), 1, False),
     (AuditKind.ABANDONED, break_off, 1, True),
 ]
+
+
+def test_a_template_that_waits_for_its_successor_is_no_finding_and_is_swept_with_it(
+    ops: Ops, register: Register, maintenance: psycopg.Connection
+) -> None:
+    company = register()
+    before = set(databases.names(maintenance, f"{PREFIX}template_"))
+    column(ops, "o1", None)
+    assert ops.audit() == []
+    ops.migrate_tenant()
+    assert ops.audit() == []
+    (old,) = before
+    register("Beta")  # which builds the new one and drops the old one
+    assert old not in databases.names(maintenance, f"{PREFIX}template_")
+    databases.create(maintenance, old)
+    maintenance.execute(databases.stamp(old, [core_head()]))
+    assert [one.kind for one in ops.audit()] == [AuditKind.STALE_TEMPLATE]
+    ops.rollback_tenant([company.id])
+    assert ops.audit() == []
 
 
 def drop_groups(connection: psycopg.Connection, company: Company) -> None:
