@@ -146,7 +146,7 @@ class Cause:
 class FleetReport:
     """The account of a fleet run: one outcome per company, none lost."""
 
-    #: ops.runs.id; None when nothing was written to the ledger.
+    #: ops.runs.id; None when nothing was written to the ledger, as of a run without companies.
     run_id: int | None
     action: str
     outcomes: Sequence[Outcome]
@@ -154,7 +154,7 @@ class FleetReport:
     seconds: float
     #: 'finished'; 'halted' by its budget, its gate or a failed preflight; 'interrupted' by somebody.
     ended: str = "finished"
-    #: Why it ended before all companies were done.
+    #: Why it ended before all companies were done, or had none.
     reason: str = ""
     #: What the operator should know beside the outcomes.
     notes: Sequence[str] = ()
@@ -219,7 +219,7 @@ class FleetReport:
     def __str__(self) -> str:
         total = len(self.outcomes)
         if not total:
-            return f"{self.action}: no companies"
+            return f"{self.action}: {self.reason or 'no companies'}"
         parts = [f"{count} {status}" for status, count in self.counts.items() if count]
         early = "" if self.ended == "finished" else f"; {self.ended}: {self.reason}"
         return f"{self.action}: {', '.join(parts)} of {total} companies in {self.seconds:.1f} s{early}"

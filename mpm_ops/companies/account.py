@@ -143,7 +143,12 @@ class Account:
 
 
 def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hooks) -> FleetReport:
-    """Run a job with the ledger around it: written before the first company is touched, and after each."""
+    """Run a job with the ledger around it: written before the first company is touched, and after each.
+
+    A run without companies is none: nothing is written.
+    """
+    if not job.planned:
+        return FleetReport(run_id=None, action=job.action, outcomes=[], seconds=0.0, reason=_nobody(job, policy))
     began = time.monotonic()
     idle = {outcome.company_id: outcome for outcome in job.idle}
     waiting = [one.company for one in job.planned if one.company.id not in idle]
@@ -185,6 +190,14 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
         reason=ran.reason,
         notes=[*notes, *([lost] if lost else [])],
     )
+
+
+def _nobody(job: Job, policy: Policy) -> str:
+    """Say why a job has no companies."""
+    fitting = "".join(f" --match {pattern}" for pattern in policy.match)
+    if job.resumes is not None:
+        return f"nothing is left of run {job.resumes}" + (f" that fits{fitting}" if fitting else "")
+    return f"no company fits{fitting}" if fitting else "no companies"
 
 
 def _steered(

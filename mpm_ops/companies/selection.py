@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from mpm_ops.central import registry
 from mpm_ops.companies.installation import Installation
-from mpm_ops.errors import InvalidInput, MpmOpsError
+from mpm_ops.errors import InvalidInput, MpmOpsError, UnknownServer
 from mpm_ops.fleet.policy import Policy
-from mpm_ops.records import Company
+from mpm_ops.records import MAIN, Company
 
 
 def chosen(
@@ -37,6 +37,9 @@ def _matching(installation: Installation, companies: list[Company], pattern: str
     if kind == "plugin":
         return [company for company in companies if _has_plugin(installation, company, value)]
     if kind == "server":
+        known = (MAIN, *installation.settings.servers)
+        if value not in known:
+            raise UnknownServer(f"the settings have no server {value!r}", hint=f"They have {', '.join(known)}.")
         return [company for company in companies if company.server == value]
     raise InvalidInput(
         f"{pattern!r} matches nothing", hint="Write a name pattern, Solar*, or plugin=NAME, or server=NAME."

@@ -13,7 +13,7 @@ from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
 from tests.cli.conftest import Run
 from tests.integration.test_fleet import revise
-from tests.integration.test_migrations import core_head, insert_company
+from tests.integration.test_migrations import Register, core_head, insert_company
 
 NOT_SHORT = "INSERT INTO notes VALUES (repeat('n', 30))"
 OTHER_NAME = "ALTER TABLE notes RENAME COLUMN body TO text"
@@ -107,7 +107,10 @@ def test_what_tries_again_a_rollback_names_its_companies(
     ("arguments", "said"),
     [(("--cause", "1"), "goes with --resume"), (("--resume", "1", "--cause", "2"), "run 1 has 0 causes")],
 )
-def test_a_cause_that_there_is_not(run: Run, ops: Ops, arguments: tuple[str, ...], said: str) -> None:
+def test_a_cause_that_there_is_not(
+    run: Run, ops: Ops, register: Register, arguments: tuple[str, ...], said: str
+) -> None:
+    register()
     ops.migrate_tenant()
     done = run("migrate-tenant", *arguments)
     assert done.code == 2

@@ -215,6 +215,21 @@ def test_a_rehearsal_shows_a_table_per_clone_and_what_it_means_for_all(run: Run,
     assert run("runs", "--json").json == []
 
 
+def test_a_run_without_companies_says_why_and_is_none(run: Run, register: Register) -> None:
+    register()
+    fits = run("migrate-tenant", "--match", "Zzz*")
+    assert (fits.code, fits.out) == (0, "migrate-tenant: no company fits --match Zzz*\n")
+    assert run("runs", "--json").json == []
+    assert run("migrate-tenant").code == 0
+    left = run("migrate-tenant", "--resume", "1")
+    assert (left.code, left.out) == (0, "migrate-tenant: nothing is left of run 1\n")
+    assert [one["id"] for one in run("runs", "--json").json] == [1]
+    unknown = run("migrate-tenant", "--match", "server=west")
+    assert unknown.code == 2
+    assert "the settings have no server 'west'" in unknown.err
+    assert "They have main." in unknown.err
+
+
 def test_autogenerate_finds_nothing_to_do(run: Run) -> None:
     made = run("make-migration-tenant", "anything_new", "--own", "--autogenerate")
     assert made.code == 0, made.err
