@@ -23,8 +23,8 @@ from mpm_ops.shipped import is_checkout, shipped
 
 MIGRATION = "demo_preferred_language"
 
-_UPGRADE = """op.add_column("people", sa.Column("preferred_language", sa.Text(), nullable=True))
-    op.execute("UPDATE people SET preferred_language = (SELECT language FROM main_settings LIMIT 1)")"""
+_UPGRADE = """# A constant default is in the catalog: no row is written.
+    op.add_column("people", sa.Column("preferred_language", sa.Text(), server_default="en", nullable=False))"""
 _DOWNGRADE = 'op.drop_column("people", "preferred_language")'
 
 REVENUE = """

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mpm_ops import Company, Ops, Settings
+from mpm_ops.cli.demo import _new_migration
 from mpm_ops.tenant.base import Base
 from tests.cli.conftest import Run
 from tests.unit.test_trees import write
@@ -122,3 +123,12 @@ def test_a_new_revision_is_there_even_if_it_cannot_be_linted(
     assert "Not linted: " in made.err
     assert "pip install 'mpm-ops[lint]'" in made.err
     assert run("lint-migrations", "--all").code == 2
+
+
+def test_the_revision_of_the_demo_is_clean(run: Run, ops: Ops, register: Register) -> None:
+    company = register()
+    made = _new_migration(ops, [])
+    told = run("lint-migrations", made.id, "--strict")
+    assert (told.code, told.out) == (0, "")
+    assert ops.migrate_tenant().ok
+    assert ops.rollback_tenant([company.id]).ok
