@@ -39,6 +39,12 @@ class Hardening(StrEnum):
 MAIN = "main"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 company`, `3 companies`, `0 errors`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Company:
     """A row of `companies` with the name of its database."""
@@ -150,9 +156,10 @@ class FleetReport:
     run_id: int | None
     action: str
     outcomes: Sequence[Outcome]
-    #: Seconds for the whole run.
+    #: Seconds for the whole run; so far, while it is under way.
     seconds: float
-    #: 'finished'; 'halted' by its budget, its gate or a failed preflight; 'interrupted' by somebody.
+    #: 'finished'; 'halted' by its budget, its gate or a failed preflight; 'interrupted' by somebody. One that is read
+    #: from the ledger may be 'running', 'paused' or 'abandoned', too.
     ended: str = "finished"
     #: Why it ended before all companies were done, or had none.
     reason: str = ""
@@ -168,6 +175,17 @@ class FleetReport:
     def failed(self) -> list[Outcome]:
         """The outcomes of the companies that failed."""
         return [outcome for outcome in self.outcomes if outcome.status is Status.FAILED]
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it was still running, or paused, when the account was read."""
+        return self.ended in ("running", "paused")
+
+    @property
+    def go_on(self) -> str:
+        """The command that takes up the companies that a run left untouched; empty when there is none."""
+        left = self.action == "migrate-tenant" and self.run_id is not None and self.counts[Status.UNTOUCHED]
+        return f"mpm-ops migrate-tenant --resume {self.run_id}" if left and not self.under_way else ""
 
     @property
     def ok(self) -> bool:
@@ -220,9 +238,11 @@ class FleetReport:
         total = len(self.outcomes)
         if not total:
             return f"{self.action}: {self.reason or 'no companies'}"
-        parts = [f"{count} {status}" for status, count in self.counts.items() if count]
-        early = "" if self.ended == "finished" else f"; {self.ended}: {self.reason}"
-        return f"{self.action}: {', '.join(parts)} of {total} companies in {self.seconds:.1f} s{early}"
+        named = self.action if self.run_id is None else f"run {self.run_id}, {self.action}"
+        to_come = {Status.UNTOUCHED: "to come"} if self.under_way else {}
+        parts = [f"{count} {to_come.get(status, status)}" for status, count in self.counts.items() if count]
+        early = "" if self.ended == "finished" else f"; {': '.join(filter(None, (self.ended, self.reason)))}"
+        return f"{named}: {', '.join(parts)} of {counted(total, 'company')} in {self.seconds:.1f} s{early}"
 
 
 def _cause(alike: Sequence[Outcome]) -> Cause:

@@ -12,7 +12,7 @@ from rich.markup import escape
 import mpm_ops
 from mpm_ops.cli.options import AsJson
 from mpm_ops.cli.output import data, print_json, talk
-from mpm_ops.records import Finding, Linted
+from mpm_ops.records import Finding, Linted, counted
 
 _COLOURS = {"error": "bold red", "warning": "yellow"}
 
@@ -61,7 +61,8 @@ def _print_findings(found: Linted, console: Console) -> None:
         talk.print(f"[yellow]Note[/]: {escape(note)}", soft_wrap=True)
     errors, revisions = len(found.errors), len(found.revisions)
     warnings = len(found.findings) - errors
-    talk.print(f"{errors} errors and {warnings} warnings in {revisions} revisions.", highlight=False)
+    what = f"{counted(errors, 'error')} and {counted(warnings, 'warning')}"
+    talk.print(f"{what} in {counted(revisions, 'revision')}.", highlight=False)
 
 
 def _print_finding(finding: Finding, console: Console) -> None:

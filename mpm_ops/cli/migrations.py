@@ -39,6 +39,7 @@ from mpm_ops.cli.policy import (
 from mpm_ops.cli.progress import progress
 from mpm_ops.cli.rehearsal import print_rehearsal
 from mpm_ops.errors import InvalidInput, UsageError
+from mpm_ops.records import counted
 from mpm_ops.shipped import is_checkout
 
 #: Only a checkout's trees are there to be written to.
@@ -87,7 +88,9 @@ def migrate(force: Force = False) -> None:
         applied = ops.migrate()
     for revision in applied:
         typer.echo(f"{revision.id} {revision.message}")
-    talk.print("The central database is up to date." if not applied else f"{len(applied)} revisions applied.")
+    talk.print(
+        "The central database is up to date." if not applied else f"{counted(len(applied), 'revision')} applied."
+    )
 
 
 def migrate_tenant(
@@ -155,7 +158,7 @@ def migrate_tenant(
         if dry_run:
             print_dry_run(ops.dry_run(named, policy=policy, verify=verify), as_json=as_json)
             return
-        whose = f"{len(named)} companies" if named else "all companies"
+        whose = counted(len(named), "company") if named else "all companies"
         _in_production(ops, f"Migrate the databases of {whose}?", force=force)
         with progress("Migrating") as hooks:
             if resume is not None:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mpm_ops.errors import Refused
-from mpm_ops.records import Cause, DryRun, FleetReport, Status
+from mpm_ops.records import Cause, DryRun, FleetReport, Status, counted
 
 #: For data: what a pipe or a file should get.
 data = Console(soft_wrap=False)
@@ -91,7 +91,7 @@ def print_dry_run(found: DryRun, *, as_json: bool) -> None:
         typer.echo(f"-- Note: {note}")
     for plan in found.plans:
         typer.echo(f"-- Plan {plan.hash}: {', '.join(plan.before) or 'base'} to {', '.join(plan.after) or 'base'}")
-        typer.echo(f"-- for {len(plan.companies)} companies: {', '.join(plan.companies)}\n")
+        typer.echo(f"-- for {counted(len(plan.companies), 'company')}: {', '.join(plan.companies)}\n")
         typer.echo(plan.sql + "\n")
     for company, why in found.others.items():
         typer.echo(f"-- {company}: {why}")
@@ -108,12 +108,14 @@ def _print_outcomes(report: FleetReport) -> None:
     if report.failed:
         _print_causes(report)
     data.print(escape(str(report)), soft_wrap=True)
+    if report.go_on:
+        data.print(f"To go on: {report.go_on}", soft_wrap=True)
 
 
 def _print_causes(report: FleetReport) -> None:
     """Print the failures as causes, each with the command that tries its companies again."""
     causes = report.causes
-    data.print(f"{_counted(len(report.failed), 'failure')}, {_counted(len(causes), 'cause')}:")
+    data.print(f"{counted(len(report.failed), 'failure')}, {counted(len(causes), 'cause')}:")
     for number, cause in enumerate(causes, 1):
         where = f" in revision {cause.revision}" if cause.revision else ""
         data.print(f"  {len(cause.company_ids)} × {escape(cause.message)}{where}", soft_wrap=True)
@@ -129,15 +131,13 @@ def _again(report: FleetReport, number: int, cause: Cause) -> str:
     return f"{report.action} " + " ".join(f"--only {company_id}" for company_id in cause.company_ids)
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"
-
-
 def consent(question: str, *, force: bool) -> None:
     """Ask before something is lost; `--force` answers yes, and nobody to ask is a no."""
     if force:
         return
     if not talk.is_interactive or not typer.get_text_stream("stdin").isatty():
-        raise Refused(question, hint="Add --force to go on without being asked.")
+        raise Refused(
+            f"refused, because nobody is there to ask: {question}", hint="Add --force to go on without being asked."
+        )
     if not typer.confirm(question, err=True):
         raise Refused("nothing was changed")

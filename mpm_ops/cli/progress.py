@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from mpm_ops.cli.output import talk
 from mpm_ops.companies.account import Hooks
-from mpm_ops.records import Outcome
+from mpm_ops.records import Outcome, Status, counted
 
 #: Elsewhere: a line at each tenth of the companies, and the first that is done after so many seconds without one.
 _TENTHS, _SECONDS = 10, 10.0
@@ -49,7 +49,12 @@ class _Way:
     failed: int = 0
 
     def hooks(self) -> Hooks:
-        return Hooks(on_start=self.start, on_outcome=self.outcome, on_note=lambda note: talk.print(escape(note)))
+        return Hooks(
+            on_run=lambda run_id: talk.print(f"Run {run_id}; to pause it: mpm-ops pause {run_id}", highlight=False),
+            on_start=self.start,
+            on_outcome=lambda one: None if one.status is Status.UNTOUCHED else self.outcome(one),
+            on_note=lambda note: talk.print(escape(note)),
+        )
 
     def start(self, expected: Mapping[int, float]) -> None:
         self.expected = expected
@@ -86,7 +91,7 @@ class _Lines(_Way):
     def start(self, expected: Mapping[int, float]) -> None:
         super().start(expected)
         self.began = self.said = self.clock()
-        talk.print(f"{self.title}: {len(expected)} companies", soft_wrap=True)
+        talk.print(f"{self.title}: {counted(len(expected), 'company')}", soft_wrap=True)
 
     def outcome(self, outcome: Outcome) -> None:
         super().outcome(outcome)
@@ -96,7 +101,7 @@ class _Lines(_Way):
         if tenth or now - self.said >= _SECONDS:
             self.said = now
             failed = f", {self.failed} failed" if self.failed else ""
-            talk.print(f"{self.done} of {total} companies{failed}{self._left(now)}", soft_wrap=True)
+            talk.print(f"{self.done} of {counted(total, 'company')}{failed}{self._left(now)}", soft_wrap=True)
 
     def _left(self, now: float) -> str:
         """Say how long it is going to take, once that is more than a moment."""

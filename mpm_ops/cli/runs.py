@@ -10,6 +10,7 @@ import mpm_ops
 from mpm_ops.cli.options import AsJson, CompanyTerm, Force
 from mpm_ops.cli.output import consent, data, print_json, print_report, print_table
 from mpm_ops.cli.progress import progress
+from mpm_ops.records import counted
 
 RunId = Annotated[int, typer.Argument(metavar="RUN", help="Its number: mpm-ops runs.")]
 
@@ -96,7 +97,7 @@ def rollback(
         # What a killed run did is not all written: the databases say it, once this one settles it.
         killed = found.ended == "abandoned"
         if moved or killed:
-            whose = "all companies that it came to" if killed else f"{len(moved)} companies"
+            whose = "all companies that it came to" if killed else counted(len(moved), "company")
             consent(f"Undo run {run_id} in {whose}, and {lost}. Go on?", force=force)
         with progress("Undoing") as hooks:
             report = ops.rollback_run(run_id, hooks=hooks)

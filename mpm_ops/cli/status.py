@@ -18,7 +18,7 @@ import mpm_ops
 from mpm_ops.cli.options import AsJson
 from mpm_ops.cli.output import as_line, data, print_json, print_table
 from mpm_ops.errors import MpmOpsError, ServerError, Transient
-from mpm_ops.records import FleetStatus, Run, Status
+from mpm_ops.records import FleetStatus, Run, Status, counted
 
 Watch = Annotated[
     float | None, typer.Option("--watch", min=0.2, help="Look again every so many seconds, until Ctrl-C.")
@@ -78,7 +78,7 @@ def drift(
         print_table([{name: row.get(name, "") for name in columns} for row in rows], columns)
     clean = sum(one.clean for one in found)
     if not as_json:
-        data.print(f"{clean} of {len(found)} companies are as their revision says.")
+        data.print(f"{clean} of {counted(len(found), 'company')} are as their revision says.")
     raise typer.Exit(0 if clean == len(found) else 1)
 
 

@@ -12,6 +12,7 @@ from mpm_ops.cli.options import AsJson, Force, OneOrAll
 from mpm_ops.cli.output import consent, print_report
 from mpm_ops.cli.policy import Only, terms
 from mpm_ops.cli.progress import progress
+from mpm_ops.records import counted
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,7 +36,7 @@ def migrate_tenant_rollback(
 
     Example: mpm-ops migrate-tenant-rollback 1 --step 1
     """
-    what = f"the last {step} revisions" if step else "the revisions of the last run"
+    what = f"the last {counted(step, 'revision')}" if step else "the revisions of the last run"
     _destructive(
         terms(company, only),
         f"Undo {what}, and lose what is stored in the tables and columns that they made,",
@@ -106,7 +107,7 @@ def _destructive(
         states = ops.tenant_states(companies)
         names = ", ".join(state.company for state in states[:5]) + (" and others" if len(states) > 5 else "")
         if states:
-            consent(f"{what} of {len(states)} companies: {names}. Go on?", force=force)
+            consent(f"{what} of {counted(len(states), 'company')}: {names}. Go on?", force=force)
         with progress("Working") as hooks:
             report = run(ops, companies, hooks)
     print_report(report, as_json=as_json)

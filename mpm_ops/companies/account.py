@@ -36,6 +36,8 @@ _PATIENCE = 30.0
 class Hooks:
     """What a caller may want to be told while a run is under way; called in the caller's thread."""
 
+    #: The run's number in the ledger; not called when no company has anything to do.
+    on_run: Callable[[int], None] = field(default=lambda _: None)
     #: How many seconds each company, by id, is going to take: as many as the last time, 0 where there is nothing to do.
     on_start: Callable[[Mapping[int, float]], None] = field(default=lambda _: None)
     on_outcome: Callable[[Outcome], None] = field(default=lambda _: None)
@@ -172,6 +174,8 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
             expected = _expected(installation, connection, job.action, waiting) if waiting else {}
         pages = Account(installation, run_id, connection, by_server(waiting))
         weights = {one.company.id: expected.get(one.company.id, 1.0) for one in job.planned}
+        if waiting:
+            hooks.on_run(run_id)
         hooks.on_start(weights | dict.fromkeys(idle, 0.0))
         for outcome in job.idle:
             hooks.on_outcome(outcome)

@@ -13,7 +13,7 @@ from mpm_ops.companies.groups import up_to_date
 from mpm_ops.companies.inventory import SWAPPED, Look, Rows
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.databases import Access
-from mpm_ops.records import MAIN, Company, CompanyStatus
+from mpm_ops.records import MAIN, Company, CompanyStatus, counted
 from mpm_ops.settings import Settings
 
 
@@ -35,7 +35,7 @@ class Checks:
                 kind=AuditKind.UNKNOWN_SERVER,
                 server=server,
                 subject="",
-                what=f"{there} companies are on it, and the settings do not know it",
+                what=f"{counted(there, 'company')} on it, and the settings do not know it",
                 command=f'export MPM_OPS_SERVERS=\'{{"{server}": "postgresql://user@host:5432/"}}\'',
             )
         for company_id in self.after.abandoned:

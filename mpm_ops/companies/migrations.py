@@ -31,7 +31,7 @@ from mpm_ops.errors import (
 from mpm_ops.fleet.attempts import failure_of
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
-from mpm_ops.records import Company, DryRun, FleetReport, Outcome, PlannedSql, Status
+from mpm_ops.records import Company, DryRun, FleetReport, Outcome, PlannedSql, Status, counted
 from mpm_ops.schema.apply import Manner, apply
 from mpm_ops.schema.live import LivePool
 from mpm_ops.schema.plan import Plan
@@ -186,7 +186,7 @@ def go(
         failing = preflight(installation, course.plans, course.companies, policy=policy)
     refused = ""
     if failing and policy.preflight == "stop":
-        refused = f"an assertion failed in {len(failing)} companies"
+        refused = f"an assertion failed in {counted(len(failing), 'company')}"
     owner = installation.settings.owner_role
     older = outdated(installation, [one for one in course.companies if one.id in course.plans])
 

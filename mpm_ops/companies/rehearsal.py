@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpm_ops.records import Failure
+from mpm_ops.records import Failure, counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +97,9 @@ class Rehearsal:
         if not self.companies:
             return "rehearsal: nothing to migrate"
         done = sum(clone.ok for clone in self.clones)
-        text = f"rehearsal: {done} of {len(self.clones)} clones migrated"
+        text = f"rehearsal: {done} of {counted(len(self.clones), 'clone')} migrated"
         if self.estimate is None:
             return text
         at_once = min(self.workers, self.companies)
-        return (
-            f"{text}; at their pace the run over {self.companies} companies is {self.estimate:.1f} s of work: "
-            f"{self.estimate / at_once:.1f} s when {at_once} at a time do not slow each other down"
-        )
+        text += f"; at their pace the run over {counted(self.companies, 'company')} is {self.estimate:.1f} s of work"
+        return text + (f", {self.estimate / at_once:.1f} s of them for {at_once} at a time" if at_once > 1 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import psycopg
@@ -31,7 +32,9 @@ def report(installation: Installation, run_id: int) -> FleetReport:
     with installation.central() as connection:
         run = history.run(connection, run_id)
         outcomes = history.outcomes(connection, run_id)
-    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at else 0.0
+    under_way = run.state in ("running", "paused")
+    until = run.finished_at or (dt.datetime.now(dt.UTC) if under_way else run.started_at)
+    seconds = (until - run.started_at).total_seconds()
     return FleetReport(
         run_id=run_id, action=run.action, outcomes=outcomes, seconds=seconds, ended=run.state, reason=run.reason
     )

@@ -35,7 +35,7 @@ def test_findings_are_told_with_place_statement_reason_and_what_to_write(run: Ru
     ]
     assert "    why: " in told.out
     assert "    instead: In a revision of its own: with op.get_context().autocommit_block()" in told.out
-    assert told.err == "1 errors and 0 warnings in 1 revisions.\n"
+    assert told.err == "1 error and 0 warnings in 1 revision.\n"
     (finding,) = run("lint-migrations", "aaa", "--json").json["findings"]
     assert (finding["line"], finding["level"], finding["revision"]) == (9, "error", "aaa")
 

@@ -43,9 +43,10 @@ def test_a_pipe_gets_a_line_for_each_tenth(capsys: pytest.CaptureFixture[str], c
         for company_id in range(companies):
             hooks.on_outcome(outcome(company_id))
     first, *told = capsys.readouterr().err.splitlines()
-    assert first == f"Migrating: {companies} companies"
+    noun = "company" if companies == 1 else "companies"
+    assert first == f"Migrating: {companies} {noun}"
     assert len(told) == lines
-    assert told[-1] == f"{companies} of {companies} companies"
+    assert told[-1] == f"{companies} of {companies} {noun}"
 
 
 def test_a_slow_run_tells_every_ten_seconds_and_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,4 +117,23 @@ def test_through_a_pipe_there_is_no_bar(run: Run, settings: Settings, register: 
     done = run("migrate-tenant", "--json")
     assert done.code == 0
     assert [one["status"] for one in done.json["outcomes"]] == ["done"] * 3
-    assert done.err.splitlines() == ["Migrating: 3 companies", *(f"{n} of 3 companies" for n in (1, 2, 3))]
+    assert done.err.splitlines() == [
+        "Run 1; to pause it: mpm-ops pause 1",
+        "Migrating: 3 companies",
+        *(f"{n} of 3 companies" for n in (1, 2, 3)),
+    ]
+
+
+def test_who_was_not_begun_is_not_counted_as_done(run: Run, settings: Settings, register: Register) -> None:
+    for n in range(3):
+        register(f"Company {n}")
+    own_revision(settings, "o1", None, "op.execute('SELECT 1')")
+    halted = run("migrate-tenant", "--canary", "1", "--gate", "SELECT 1 FROM countries LIMIT 1")
+    assert halted.code == 3
+    assert halted.err.splitlines()[1:] == ["Migrating: 3 companies", "1 of 3 companies"]
+    first, second = halted.out.splitlines()[-2:]
+    assert first.startswith("run 1, migrate-tenant: 1 done, 2 untouched of 3 companies in ")
+    assert second == "To go on: mpm-ops migrate-tenant --resume 1"
+    assert run("run", "1").out.splitlines()[-1] == second
+    went_on = run("migrate-tenant", "--resume", "1")
+    assert "run 2, migrate-tenant: 2 done of 2 companies in " in went_on.out

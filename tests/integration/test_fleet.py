@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -324,6 +325,9 @@ def test_a_run_is_paused_from_elsewhere(ops: Ops, settings: Settings, fleet: lis
         notes.append(note)
         if note.startswith("paused"):
             assert ops.runs()[0].state == "paused"
+            told = ops.run(ops.runs()[0].id)
+            assert told.seconds > 0
+            assert re.fullmatch(r"run 1, migrate-tenant: 4 to come of 4 companies in \d+\.\d s; paused", str(told))
             ops.pause_run(ops.runs()[0].id, paused=False)
 
     hooks = Hooks(on_start=lambda _: ops.pause_run(ops.runs()[0].id), on_note=on_note)
