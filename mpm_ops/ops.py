@@ -354,7 +354,10 @@ class Ops:
         runs.pause(self._installation, run_id, paused=paused)
 
     def history(self, term: int | str) -> list[Applied]:
-        """List which revision was applied to a company, or undone, when and by whom; newest first. Read-only."""
+        """List which revision was applied to a company, or undone, when and by whom; newest first. Read-only.
+
+        The last one is what it was registered with.
+        """
         return runs.of_company(self._installation, self.get_company(term))
 
     # Questions

@@ -12,6 +12,7 @@ from mpm_ops.companies import migrations, selection
 from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import settle
+from mpm_ops.companies.states import heads_of, read_stamps
 from mpm_ops.errors import Busy, UnknownRun, UsageError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.postgres import locks
@@ -41,9 +42,21 @@ def report(installation: Installation, run_id: int) -> FleetReport:
 
 
 def of_company(installation: Installation, company: Company) -> list[Applied]:
-    """List which revision was applied to a company, or undone, when and by whom; newest first. Read-only."""
+    """List which revision was applied to a company, or undone, when and by whom; newest first. Read-only.
+
+    The last in the list is its registration, with the heads that it was made with: what the first run to change
+    something found, else where it is.
+    """
     with installation.central() as connection:
-        return history.of_company(connection, company.id)
+        applied = history.of_company(connection, company.id)
+        heads = history.found_after(connection, 0).get(company.id) or ()
+    if not applied:
+        heads = heads_of(read_stamps(installation, [company]), company)
+    made = [
+        Applied(revision=head, direction="registered", hash="", at=company.created_at, operator="", run_id=None)
+        for head in heads or ("",)
+    ]
+    return applied + made
 
 
 def pause(installation: Installation, run_id: int, *, paused: bool) -> None:

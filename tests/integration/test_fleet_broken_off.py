@@ -103,7 +103,7 @@ def test_a_killed_runner_is_seen_and_its_run_finished(
     assert {one.company_id for one in both if one.status is Status.DONE} == {company.id for company in fleet}
     assert ops.run(run).ended == "interrupted"
     for company in fleet:
-        assert [one.revision for one in ops.history(company.id)] == ["o2", "o1"]
+        assert [one.revision for one in ops.history(company.id)[:-1]] == ["o2", "o1"]
 
 
 def test_what_a_killed_run_did_is_told_by_the_next_run(
@@ -138,7 +138,7 @@ def test_what_a_killed_run_did_is_told_by_the_next_run(
     # Each revision once, by the run that applied it.
     for company, outcome in zip(fleet, ops.run(killed).outcomes, strict=True):
         by = killed if outcome.status is Status.DONE else others.run_id
-        assert [(one.revision, one.run_id) for one in ops.history(company.id)] == [("o2", by), ("o1", by)]
+        assert [(one.revision, one.run_id) for one in ops.history(company.id)[:-1]] == [("o2", by), ("o1", by)]
     assert statuses(ops.resume_run(killed)) == "s" * ops.run(killed).counts[Status.UNTOUCHED]
 
 
@@ -301,7 +301,7 @@ def test_what_an_attempt_did_before_its_connection_broke_counts_for_the_run(
     report = ops.migrate_tenant(policy=FAST)
     assert statuses(report) == "dddd", report.failed[0].why
     assert {(one.attempts, one.before, one.after) for one in report.outcomes} == {(2, (core_head(),), ("o3",))}
-    assert [one.revision for one in ops.history(fleet[0].id)] == ["o3", "o2", "o1"]
+    assert [one.revision for one in ops.history(fleet[0].id)[:-1]] == ["o3", "o2", "o1"]
     assert statuses(ops.rollback_run(report.run_id or 0)) == "dddd"
     assert {truth(server, company) for company in fleet} == {((core_head(),), (core_head(),))}
 
