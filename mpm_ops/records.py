@@ -35,6 +35,8 @@ class Hardening(StrEnum):
     STRICT = "strict"
 
 
+#: What differs from company to company in messages about the same problem.
+_VALUE = re.compile(r'\d+|"[^"]*"')
 #: The server that the central database is on, too.
 MAIN = "main"
 
@@ -199,7 +201,7 @@ class FleetReport:
         for outcome in self.failed:
             if failure := outcome.failure:
                 # Values differ from company to company where the problem does not.
-                message = re.sub(r"\d+|\"[^\"]*\"", "…", failure.message)
+                message = _VALUE.sub("…", failure.message)
                 groups.setdefault((message, failure.sqlstate, failure.revision, failure.statement), []).append(outcome)
         causes = [_cause(alike) for alike in groups.values()]
         return sorted(causes, key=lambda cause: (-len(cause.company_ids), min(cause.company_ids)))
@@ -245,10 +247,26 @@ class FleetReport:
         return f"{named}: {', '.join(parts)} of {counted(total, 'company')} in {self.seconds:.1f} s{early}"
 
 
+def _in_common(messages: Sequence[str]) -> str:
+    """Return messages that differ in their values only as one: what all say, from 92 to 223, or an ellipsis."""
+    values = iter([set(found) for found in zip(*map(_VALUE.findall, messages), strict=True)])
+
+    def common(match: re.Match[str]) -> str:
+        found = next(values)
+        if len(found) == 1:
+            return match[0]
+        if not all(value.isdecimal() for value in found):
+            return "…"
+        numbers = sorted(map(int, found))
+        return f"{numbers[0]} to {numbers[-1]}"
+
+    return _VALUE.sub(common, messages[0])
+
+
 def _cause(alike: Sequence[Outcome]) -> Cause:
     failure = alike[0].failure or Failure(message="", kind="")
     return Cause(
-        message=failure.message,
+        message=_in_common([outcome.failure.message for outcome in alike if outcome.failure]),
         sqlstate=failure.sqlstate,
         revision=failure.revision,
         statement=failure.statement,
@@ -281,15 +299,18 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """One revision that was applied to a company, or undone."""
+    """One revision that was applied to a company, or undone, or that it was made with."""
 
+    #: Empty when it is not known any more with which revision a company was registered.
     revision: str
+    #: 'upgrade', 'downgrade', 'fresh' (its database was replaced) or 'registered'.
     direction: str
     #: Of its SQL at that time.
     hash: str
     at: dt.datetime | None
     operator: str
-    run_id: int
+    #: None for a registration, which is no run.
+    run_id: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

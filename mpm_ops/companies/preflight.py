@@ -54,7 +54,7 @@ def _asked(installation: Installation, plan: Plan) -> list[Preflight]:
 
 def _failed(company: Company, assertion: Preflight, found: str) -> PreflightFailed:
     exc = PreflightFailed(
-        f"preflight of revision {assertion.revision}, {assertion.name}: {found}",
+        f"preflight, {assertion.name}: {found}",
         hint=f"See them: mpm-ops query {company.id} {assertion.query!r}",
         company=company.name,
     )

@@ -85,13 +85,13 @@ def test_a_failure_leaves_the_last_finished_revision_and_a_rerun_finishes(
     assert (failed.failure.revision, failed.failure.sqlstate) == ("o2", "23514")
     assert (failed.before, failed.after) == ((core_head(),), ("o1",))
     assert truth(server, fleet[2]) == (("o1",), ("o1",))
-    assert [one.revision for one in ops.history(fleet[2].id)] == ["o1"]
+    assert [one.revision for one in ops.history(fleet[2].id)[:-1]] == ["o1"]
     with server.connect(fleet[2].database) as tenant:
         tenant.execute("DELETE FROM people")
     again = ops.migrate_tenant(policy=FAST)
     assert statuses(again) == "ssds"
-    assert [one.revision for one in ops.history(fleet[2].id)] == ["o3", "o2", "o1"]
-    assert [one.run_id for one in ops.history(fleet[2].id)] == [again.run_id, again.run_id, report.run_id]
+    assert [one.revision for one in ops.history(fleet[2].id)[:-1]] == ["o3", "o2", "o1"]
+    assert [one.run_id for one in ops.history(fleet[2].id)[:-1]] == [again.run_id, again.run_id, report.run_id]
 
 
 def test_one_transaction_is_all_or_none(ops: Ops, settings: Settings, fleet: list[Company], server: Server) -> None:
@@ -249,7 +249,7 @@ def test_preflight_asks_everybody_before_the_first(
     assert failure is not None
     assert failure.revision == "o1"
     if mode != "off":
-        assert "long names: 3 rows" in failure.message
+        assert failure.message == "preflight, long names: 3 rows"
     assert report.ended == ("halted" if mode == "stop" else "finished")
 
 
