@@ -14,8 +14,9 @@ from mpm_ops.postgres.watched import Why
 
 _QUESTIONS = ("SELECT", "VALUES", "TABLE", "WITH")
 #: How the server says that it is not the grammar.
-_TOLD = ("multiple commands", "INTO is not allowed")
-_ONLY_ONE_SELECT = "Ask one SELECT, VALUES, TABLE or WITH; a session with write=True changes data."
+_SEVERAL = "multiple commands"
+_TOLD = (_SEVERAL, "INTO is not allowed")
+_ONLY_ONE_SELECT = "Ask one SELECT, VALUES, TABLE or WITH. Data is changed in Python: mpm_ops.login(…, write=True)."
 _ASK_FOR_LESS = "The time for one question is over: ask for less at a time, or raise the limit."
 
 
@@ -28,7 +29,9 @@ def explained(exc: psycopg.Error, bound: Bound, *, before: int) -> MpmOpsError:
     found.position = bound.own_position(position) if position is not None and position > 0 else None
     if _is_refusal(exc, bound.query, found.position):
         return NotReadOnly(
-            f"{exc.diag.message_primary}: only a question can be asked here",
+            "only one statement can be asked at a time"
+            if _SEVERAL in str(exc)
+            else f"{exc.diag.message_primary}: only a question can be asked here",
             sqlstate=found.sqlstate,
             position=found.position,
             statement=bound.query,
