@@ -9,14 +9,20 @@
     ops.read_sql("SELECT sum(amount) FROM transactions")
 """
 
-from mpm_ops.analysis.reader import CompanyReader, Truncated
-from mpm_ops.analysis.session import Session
-from mpm_ops.companies.account import Hooks
-from mpm_ops.errors import MpmOpsError
-from mpm_ops.fleet.policy import Policy
-from mpm_ops.ops import Ops, connect, login
-from mpm_ops.records import Company, CompanyState, FleetReport, Outcome, Plugin, Revision, Status
-from mpm_ops.settings import Settings
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mpm_ops.analysis.reader import CompanyReader, Truncated
+    from mpm_ops.analysis.session import Session
+    from mpm_ops.companies.account import Hooks
+    from mpm_ops.errors import MpmOpsError
+    from mpm_ops.fleet.policy import Policy
+    from mpm_ops.ops import Ops, connect, login
+    from mpm_ops.records import Company, CompanyState, FleetReport, Outcome, Plugin, Revision, Status
+    from mpm_ops.settings import Settings
 
 __all__ = [
     "Company",
@@ -37,3 +43,35 @@ __all__ = [
     "connect",
     "login",
 ]
+
+#: Where the public names are. Each is loaded when it is first used: `mpm-ops` is here before its own modules are.
+_PLACES = {
+    "Company": "mpm_ops.records",
+    "CompanyReader": "mpm_ops.analysis.reader",
+    "CompanyState": "mpm_ops.records",
+    "FleetReport": "mpm_ops.records",
+    "Hooks": "mpm_ops.companies.account",
+    "MpmOpsError": "mpm_ops.errors",
+    "Ops": "mpm_ops.ops",
+    "Outcome": "mpm_ops.records",
+    "Plugin": "mpm_ops.records",
+    "Policy": "mpm_ops.fleet.policy",
+    "Revision": "mpm_ops.records",
+    "Session": "mpm_ops.analysis.session",
+    "Settings": "mpm_ops.settings",
+    "Status": "mpm_ops.records",
+    "Truncated": "mpm_ops.analysis.reader",
+    "connect": "mpm_ops.ops",
+    "login": "mpm_ops.ops",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(_PLACES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

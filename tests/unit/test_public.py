@@ -29,6 +29,8 @@ def test_public_names() -> None:
         "login",
     ]
     assert all(hasattr(mpm_ops, name) for name in mpm_ops.__all__)
+    assert dir(mpm_ops) == mpm_ops.__all__ == list(mpm_ops._PLACES)
+    assert not hasattr(mpm_ops, "nothing")
 
 
 def test_importing_loads_nothing_heavy() -> None:
