@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,6 +21,11 @@ from mpm_ops.records import Cause, DryRun, FleetReport, Status, counted
 data = Console(soft_wrap=False)
 #: For talk: progress, questions, errors.
 talk = Console(stderr=True)
+
+#: Characters of a word that stays in one piece, at most: a revision has 12, migrate-tenant-rollback 23.
+_WHOLE = 24
+#: Characters that every column keeps, and those around each.
+_NARROW, _EDGES = 8, 3
 
 _COLOURS = {
     Status.DONE: "green",
@@ -50,18 +57,50 @@ def print_table(
     *,
     colour: Callable[[Mapping[str, object]], str] = lambda _: "",
 ) -> None:
-    """Print rows as a table; on a pipe it is as wide as its contents."""
+    """Print rows as a table; on a pipe it is as wide as its contents. Nothing is cut: what is too wide is folded."""
     if not data.is_terminal:
         data.width = 10_000
-    table = Table(*columns, header_style="bold")
-    for row in rows:
-        table.add_row(*(escape(_cell(row[column])) for column in columns), style=colour(row))
+    table = Table(header_style="bold")
+    cells = {column: [_cell(row[column]) for row in rows] for column in columns}
+    for column, width in _widths(cells).items():
+        table.add_column(column, overflow="fold", width=width)
+    for number, row in enumerate(rows):
+        table.add_row(*(escape(cells[column][number]) for column in columns), style=colour(row))
     data.print(table)
+
+
+def _widths(cells: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return how wide each column is: rich would break an id or a command, which is to be copied, to spare a sentence.
+
+    Each gets a little, then its longest word, then its longest line; the shortest first, while there is room.
+    """
+    texts = {column: [column, *its] for column, its in cells.items()}
+    lines = {column: _longest(its, str.splitlines) for column, its in texts.items()}
+    words = {column: _longest(its, str.split) for column, its in texts.items()}
+    little = max(1, min(_NARROW, (data.width - 1) // max(1, len(cells)) - _EDGES))
+    widths = {column: min(width, little) for column, width in lines.items()}
+    room = data.width - 1 - sum(widths.values()) - _EDGES * len(widths)
+    for column, word in sorted(words.items(), key=lambda one: one[1]):
+        if 0 < word - widths[column] <= room and word <= _WHOLE:
+            room -= word - widths[column]
+            widths[column] = word
+    for column, line in sorted(lines.items(), key=lambda one: one[1]):
+        more = max(0, min(line - widths[column], room))
+        room -= more
+        widths[column] += more
+    return widths
+
+
+def _longest(texts: Sequence[str], parts: Callable[[str], list[str]]) -> int:
+    return max((cell_len(part) for text in texts for part in parts(text)), default=0)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    # Not a pandas one, which is a value of somebody's.
+    if type(value) is dt.datetime:
+        return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, (tuple, list)):
         return ", ".join(map(str, value))
     return str(value)
@@ -136,8 +175,7 @@ def consent(question: str, *, force: bool) -> None:
     if force:
         return
     if not talk.is_interactive or not typer.get_text_stream("stdin").isatty():
-        raise Refused(
-            f"refused, because nobody is there to ask: {question}", hint="Add --force to go on without being asked."
-        )
+        told = f"refused, because nobody is there to ask: {question}"
+        raise Refused(told, hint="Add --force to go on without being asked.")
     if not typer.confirm(question, err=True):
         raise Refused("nothing was changed")

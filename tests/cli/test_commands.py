@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import typer.main
+from rich.console import Console
 from typer.testing import CliRunner
 
 from mpm_ops import Company
-from mpm_ops.cli import app
+from mpm_ops.cli import app, output
 from tests.cli.conftest import Run
 
 REGISTER = ("register", "Acme Power", "--email", "info@acme.example.com", "--admin-email", "ada@acme.example.com")
@@ -132,7 +134,7 @@ def test_a_cut_answer_is_told(run: Run, register: Register) -> None:
         (("query", "1", "SELECT nme FROM people"), 1, "         ^"),
         (("query", "1", "SELECT nme FROM people"), 1, "Did you mean name, surname?"),
         (("query", "1", "DELETE FROM people"), 1, "only a question can be asked here"),
-        (("query", "1", "SELECT 1; SELECT 2"), 1, "multiple commands"),
+        (("query", "1", "SELECT 1; SELECT 2"), 1, "Acme Power: only one statement can be asked at a time\n"),
         (("query", "1", "SELEC 1"), 1, 'syntax error at or near "SELEC"'),
         ((*REGISTER, "--plugin", "99"), 2, "registered already"),
         (("register", "X", "--email", "no", "--admin-email", "a@example.com"), 2, "email: "),
@@ -290,6 +292,40 @@ def test_a_migration_file_that_does_not_compile_is_named(run: Run, register: Reg
     done = run("migrate-tenant")
     assert done.code == 1
     assert f"{path.name}, line 1" in done.err
+
+
+INTERRUPTED = """
+import os, signal, sys
+import mpm_ops.__main__
+
+class Interrupts:
+    def find_spec(self, name, path, target=None):
+        if name == "mpm_ops.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+assert not [name for name in sys.modules if name.startswith("mpm_ops.") and name != "mpm_ops.__main__"]
+sys.meta_path.insert(0, Interrupts())
+mpm_ops.__main__.main()
+"""
+
+
+def test_ctrl_c_while_it_is_loaded_is_quiet() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_tables_cut_nothing_in_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(width=80, file=io.StringIO(), force_terminal=True, color_system=None)
+    monkeypatch.setattr(output, "data", console)
+    at = dt.datetime(2026, 11, 25, 12, 30, 1, 123456, tzinfo=dt.UTC)
+    row = {"what": "migrate-tenant-rollback", "from": "a5546fce9bd0", "at": at, "why": "x" * 90 + " and so on"}
+    output.print_table([row], list(row))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    assert shown.count("x") == 90
+    for whole in ("migrate-tenant-rollback", "a5546fce9bd0", "2026-11-25", "12:30:01+00:00"):
+        assert whole in shown
+    assert "123456" not in shown
 
 
 def test_the_module_is_the_command() -> None:
