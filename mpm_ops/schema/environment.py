@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,15 +14,18 @@ from mpm_ops.errors import UsageError
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.chosen import chosen_server
 from mpm_ops.records import MAIN
-from mpm_ops.settings import load_settings
+from mpm_ops.settings import Settings, load_settings
 
 
-def run_environment(metadata: sa.MetaData) -> None:
+def run_environment(metadata: sa.MetaData, *, own: Callable[[Settings], Path]) -> None:
     """Run the revisions that Alembic was asked for, on whichever of the two ways it was asked.
 
+    Plain Alembic, which has read an alembic.ini, is told here of the folder with the installation's `own` ones.
     Online, the connection comes from `config.attributes["connection"]`; from the shell name a database:
     `alembic -c tenant_migrations/alembic.ini -x database=mpm_company_1 upgrade head`.
     """
+    if context.config.config_file_name is not None:
+        _add_place(own(load_settings()))
     if context.is_offline_mode():
         context.configure(
             dialect_name="postgresql",
@@ -43,6 +47,12 @@ def run_environment(metadata: sa.MetaData) -> None:
         engine = connection if isinstance(connection, sa.Engine) else _named_engine()
         with engine.connect() as opened:
             _run_online(opened, metadata)
+
+
+def _add_place(own: Path) -> None:
+    """Let Alembic find the revisions in one more folder; it reads them after env.py."""
+    if own.is_dir():
+        context.script.version_locations = [str(Path(context.script.dir) / "versions"), str(own)]
 
 
 def _run_online(connection: sa.Connection, metadata: sa.MetaData) -> None:

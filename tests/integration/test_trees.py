@@ -123,6 +123,24 @@ def own(ops: Ops) -> Ops:
     return ops
 
 
+@pytest.mark.parametrize("by", ["TENANT_MIGRATIONS", "HOME"])
+def test_plain_alembic_finds_own_revisions(
+    own: Ops, server: Server, empty: str, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    place = own.settings.home if by == "HOME" else own.settings.own_tenant_migrations
+    monkeypatch.setenv(f"MPM_OPS_{by}", str(place))
+    with server.engine(empty).connect() as connection:
+        made = Config(shipped("tenant_migrations") / "alembic.ini", attributes={"connection": connection})
+        alembic.command.upgrade(made, "heads")
+        connection.commit()
+        with server.connect(empty) as plain:
+            assert databases.stamps(plain, empty)[empty] == read_heads(plain) == ("o1",)
+        alembic.command.downgrade(made, "own@base")
+        connection.commit()
+        with server.connect(empty) as plain:
+            assert read_heads(plain) == (core_head(),)
+
+
 def test_what_own_revisions_made_is_not_proposed_to_be_dropped(own: Ops) -> None:
     path = Path(own.make_migration_tenant("nothing", own=True, autogenerate=True).path)
     assert path.read_text().count("    pass") == 2
