@@ -62,4 +62,4 @@ def test_the_wheel_carries_nothing_else(names: frozenset[str], unwanted: Callabl
 def test_the_wheel_installs_the_command(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         [entry_points] = [name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")]
-        assert "mpm-ops = mpm_ops.cli:main" in archive.read(entry_points).decode()
+        assert "mpm-ops = mpm_ops.__main__:main" in archive.read(entry_points).decode()
