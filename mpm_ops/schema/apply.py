@@ -82,6 +82,8 @@ def apply(
             raise Busy(hint="Wait for the other run to end, then run this again.")
         setup = [
             "SET synchronous_commit = off",
+            # Nobody reads that something "already exists, skipping", and each such line is a flush to the client.
+            "SET client_min_messages = warning",
             # For what runs outside a transaction; each transaction sets its own.
             f"SET lock_timeout = {manner.lock_timeout * PATIENCE:d}",
             f"SET statement_timeout = {manner.statement_timeout:d}",
