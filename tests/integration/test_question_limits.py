@@ -41,6 +41,7 @@ with Ops(settings) as ops:
 """
 
 INTERRUPTED = """
+print("asking", flush=True)
 try:
     {ask}
 except KeyboardInterrupt:
@@ -161,6 +162,9 @@ def test_ctrl_c_cancels_on_the_server(
 ) -> None:
     companies = [register(f"Company {n}") for n in range(3)]
     with child(settings, dsn, INTERRUPTED.format(ask=ask.replace("ENDLESS", repr(ENDLESS)))) as process:
+        assert process.stdout is not None
+        # Only then is what is active the endless one.
+        assert process.stdout.readline() == "asking\n"
         wait_until(lambda: active(maintenance, companies) == number)
         process.send_signal(signal.SIGINT)
         assert wait_until(lambda: active(maintenance, companies) == 0) < SOON
