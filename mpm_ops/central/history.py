@@ -53,16 +53,20 @@ def abandoned(connection: psycopg.Connection) -> list[Run]:
 def found_after(connection: psycopg.Connection, run_id: int) -> dict[int, tuple[str, ...] | None]:
     """Return, by company id, the heads that the first run after this one to move a company found there.
 
-    None where it found no database.
+    None where it found no database. An older run that was under way beside it comes after it, too, unless it brought
+    the company to where this one planned from.
     """
     rows = connection.execute(
         """
-        SELECT DISTINCT ON (o.company_id) o.company_id, CASE WHEN r.action <> %s THEN o.before END
+        SELECT DISTINCT ON (o.company_id) o.company_id, CASE WHEN r.action <> %(create)s THEN o.before END
         FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
-        WHERE o.run_id > %s AND (o.before <> o.after OR r.action = ANY(%s) AND o.status = 'done')
+        LEFT JOIN (ops.outcomes mine JOIN ops.runs its ON its.id = mine.run_id)
+            ON mine.run_id = %(id)s AND mine.company_id = o.company_id
+        WHERE o.run_id <> %(id)s AND (o.before <> o.after OR r.action = ANY(%(replacing)s) AND o.status = 'done')
+            AND (o.run_id > %(id)s OR o.finished_at > its.started_at AND o.after <> mine.before)
         ORDER BY o.company_id, o.run_id
         """,
-        [CREATE_MISSING, run_id, REPLACING],
+        {"id": run_id, "create": CREATE_MISSING, "replacing": REPLACING},
     )
     return {company_id: None if before is None else tuple(before) for company_id, before in rows}
 
@@ -77,6 +81,13 @@ def replaced_after(connection: psycopg.Connection, run_id: int) -> dict[int, int
         [run_id, REPLACING],
     )
     return dict(rows.fetchall())
+
+
+def planned_elsewhere(connection: psycopg.Connection, run_id: int) -> set[int]:
+    """Return the ids of the companies that another run under way has still to do, or is at."""
+    query = f"SELECT o.company_id FROM ({_RUN}) AS r JOIN ops.outcomes o ON o.run_id = r.id "  # noqa: S608 no value
+    query += "WHERE r.id <> %(id)s AND r.state IN ('running', 'paused') AND o.status = 'untouched'"
+    return {company_id for (company_id,) in connection.execute(query.encode(), {"id": run_id, "class": locks.CLASS})}
 
 
 def outcomes(connection: psycopg.Connection, run_id: int) -> list[Outcome]:

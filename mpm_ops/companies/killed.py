@@ -2,63 +2,135 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
+
 import psycopg
 
 from mpm_ops.central import history, ledger, registry
-from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.states import read_stamps
+from mpm_ops.errors import Busy, MpmOpsError
 from mpm_ops.postgres import locks, sessions
-from mpm_ops.records import Failure, Outcome, Run, Status
+from mpm_ops.records import MAIN, Company, Failure, Outcome, Run, Status
+from mpm_ops.schema.apply import LOCK
 
 
 def settle_all(installation: Installation, connection: psycopg.Connection) -> list[str]:
-    """Complete the account of every run whose process is gone; tell which they were."""
+    """Complete the account of every run whose process is gone; tell which they were, and whom one waits for."""
     notes = []
     for run in history.abandoned(connection):
-        if sessions.count(connection, ledger.application(run.id)):
-            continue  # the server has not noticed yet, and may still commit for it
         with locks.try_lock(connection, ledger.lock_key(run.id)) as alone:
-            if alone:
-                settle(installation, connection, run)
-                notes.append(f"run {run.id} was killed; its account is now what the databases say")
+            if not alone:
+                continue
+            with suppress(Busy):  # the server has not noticed yet, and may still commit for it
+                unread = settle(installation, connection, run.id)
+                told = f"waits for {', '.join(map(str, unread))}" if unread else "is now what the databases say"
+                notes.append(f"run {run.id} was killed; its account {told}")
     return notes
 
 
-def settle(installation: Installation, connection: psycopg.Connection, run: Run) -> None:
+def settle(installation: Installation, connection: psycopg.Connection, run_id: int) -> Sequence[Company]:
     """Write into the account of a killed run what it did. The connection holds the run's lock.
 
-    Who was moved by another run since is where the killed one left it in the account of that run.
+    Who was moved by another run since is where the killed one left it in the account of that run. Returns whom nobody
+    can tell about yet, because its database cannot be read or somebody is at it: the run stays open for them.
+    Raises Busy while a server is still at work for the run.
     """
-    open_ones = {
-        one.company_id: one
-        for one in history.outcomes(connection, run.id)
-        if one.status is Status.UNTOUCHED and one.plan
-    }
-    left = history.found_after(connection, run.id)
-    unmoved = [one for one in registry.companies(connection) if one.id in open_ones and one.id not in left]
-    stamps = read_stamps(installation, unmoved, verify=True)
-    # Who cannot be read, or has another database by now, stays untouched: nothing is known.
-    left |= {one.id: heads for one in unmoved if isinstance(heads := stamps.get(one.database), tuple)}
+    run = history.run(connection, run_id)
+    if run.finished_at is not None:
+        return []  # somebody has settled it meanwhile
+    open_ones = {one.company_id: one for one in history.outcomes(connection, run_id) if _is_open(one)}
+    companies = [one for one in registry.companies(connection, status=None) if one.id in open_ones]
+    refuse_at_work(installation, connection, run_id, companies)
+    left, unread = _left(installation, connection, run, companies)
     ends = {str(plan["hash"]): tuple(plan["to"]) for plan in run.plans}
     found = [
-        _found(one, heads, done=heads == ends.get(one.plan))
-        for one in open_ones.values()
-        if (heads := left.get(one.company_id)) is not None and heads != one.before
+        _found(open_ones[company_id], heads, done=heads == ends.get(open_ones[company_id].plan))
+        for company_id, heads in left.items()
+        if company_id in open_ones
     ]
     with connection.transaction():
-        ledger.record(connection, run.id, found)
-        ledger.close_run(connection, run.id, state="interrupted", reason="its process was killed")
+        ledger.record(connection, run_id, found)
+        if not unread:
+            ledger.close_run(connection, run_id, state="interrupted", reason="its process was killed")
+    return unread
+
+
+def refuse_at_work(
+    installation: Installation, connection: psycopg.Connection, run_id: int, companies: Sequence[Company]
+) -> None:
+    """Raise Busy while a server of the companies has a session of a killed run. Read-only.
+
+    A server that does not answer is not waited for: its companies cannot be read either.
+    """
+    for server in by_server(companies):
+        working = 0
+        with suppress(MpmOpsError), ExitStack() as stack:
+            asked = connection if server == MAIN else stack.enter_context(installation.maintenance(server))
+            working = sessions.count(asked, ledger.application(run_id))
+        if working:
+            raise Busy(f"run {run_id} was killed, and a server is still at work for it", hint="Wait for that to end.")
+
+
+def _is_open(outcome: Outcome) -> bool:
+    """Whether the run may have done something to it that it could not write; who is known untouched has a reason."""
+    return outcome.status is Status.UNTOUCHED and bool(outcome.plan) and not outcome.reason
+
+
+def _left(
+    installation: Installation, connection: psycopg.Connection, run: Run, companies: Sequence[Company]
+) -> tuple[Mapping[int, tuple[str, ...]], Sequence[Company]]:
+    """Return where the run left its companies, by id, and those of whom that is not known yet.
+
+    Of a company without a database there is nothing to be known, now or later.
+    """
+    # In this order: who begins after the reading is told by its lock, and who has ended by then by its account.
+    stamps = read_stamps(installation, companies, verify=True)
+    in_hand = _in_hand(installation, connection, run, companies)
+    after = history.found_after(connection, run.id)
+    left: dict[int, tuple[str, ...]] = {}
+    unread = []
+    for company in companies:
+        heads = after.get(company.id, stamps.get(company.database))
+        if company.id not in after and (company.id in in_hand or isinstance(heads, MpmOpsError)):
+            unread.append(company)
+        elif isinstance(heads, tuple):
+            left[company.id] = heads
+    return left, unread
+
+
+def _in_hand(
+    installation: Installation, connection: psycopg.Connection, run: Run, companies: Sequence[Company]
+) -> set[int]:
+    """Return the ids of the companies that somebody else is at: what is there now may be half of what they do."""
+    found = history.planned_elsewhere(connection, run.id)
+    for server, there in by_server(companies).items():
+        held: Collection[str] = [company.database for company in there]
+        with suppress(MpmOpsError), ExitStack() as stack:
+            asked = connection if server == MAIN else stack.enter_context(installation.maintenance(server))
+            held = locks.holders(asked, LOCK)
+        found |= {company.id for company in there if company.database in held}
+    return found
 
 
 def _found(outcome: Outcome, heads: tuple[str, ...], *, done: bool) -> Outcome:
+    untouched = heads == outcome.before
+    if untouched:
+        status, reason = Status.UNTOUCHED, "the run was killed before it did anything here"
+    elif done:
+        status, reason = Status.DONE, "found done after the run was killed"
+    else:
+        status, reason = Status.FAILED, ""
+    failed = status is Status.FAILED
     return Outcome(
         company_id=outcome.company_id,
         company=outcome.company,
-        status=Status.DONE if done else Status.FAILED,
+        status=status,
         before=outcome.before,
         after=heads,
-        reason="found done after the run was killed" if done else "",
-        failure=None if done else Failure(message="the run was killed on the way", kind="Killed"),
-        attempts=1,
+        reason=reason,
+        failure=Failure(message="the run was killed on the way", kind="Killed") if failed else None,
+        attempts=0 if untouched else 1,
         plan=outcome.plan,
     )

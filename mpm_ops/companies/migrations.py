@@ -15,7 +15,7 @@ from mpm_ops.companies.account import Account, Hooks, Job, account
 from mpm_ops.companies.grants import after_step, before_step
 from mpm_ops.companies.groups import make_groups, outdated
 from mpm_ops.companies.installation import Installation, by_server
-from mpm_ops.companies.killed import settle_all
+from mpm_ops.companies.killed import refuse_at_work, settle_all
 from mpm_ops.companies.preflight import preflight
 from mpm_ops.companies.states import Stamps, heads_of, missing, mistaken, put_right, read_stamps
 from mpm_ops.companies.template import sweep_replaced
@@ -108,12 +108,14 @@ def rollback(installation: Installation, companies: Sequence[Company], *, step: 
 
 
 def undo(installation: Installation, companies: Sequence[Company], run_id: int) -> Course:
-    """Plan to undo exactly what one run applied, company by company."""
+    """Plan to undo exactly what one run applied, company by company. Raises Busy while a server still applies it."""
     tree = installation.tenant_tree
 
     def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
         del stamps
         settle_all(installation, connection)
+        if history.run(connection, run_id).state == "abandoned":
+            refuse_at_work(installation, connection, run_id, companies)
         moved = {one.company_id: one for one in history.outcomes(connection, run_id) if one.before != one.after}
         replaced = history.replaced_after(connection, run_id)
 

@@ -73,14 +73,16 @@ def pause(installation: Installation, run_id: int, *, paused: bool) -> None:
 def resume(
     installation: Installation, run_id: int, chosen: Sequence[Company], *, policy: Policy, hooks: Hooks
 ) -> FleetReport:
-    """Finish a migrate-tenant run that was killed, halted or had failures: those of `chosen` that it did not settle."""
+    """Finish a migrate-tenant run that was killed, halted or had failures: those of `chosen` that it did not settle.
+
+    Raises Busy while it is under way, or a server still at work for it after it was killed.
+    """
     with installation.central() as connection:
-        run = _migration(connection, run_id, "resumed")
+        _migration(connection, run_id, "resumed")
         with locks.try_lock(connection, ledger.lock_key(run_id)) as alone:
             if not alone:
                 raise Busy(f"run {run_id} is under way in another process", hint="Wait for it to end.")
-            if run.state == "abandoned":
-                settle(installation, connection, run)
+            settle(installation, connection, run_id)
         left = {one.company_id for one in history.outcomes(connection, run_id) if one.status not in _SETTLED}
     course = migrations.upgrade(installation, [company for company in chosen if company.id in left])
     return migrations.go(installation, course, policy=policy, hooks=hooks, resumes=run_id)

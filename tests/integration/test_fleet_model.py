@@ -145,9 +145,9 @@ class Fleet(RuleBasedStateMachine):
         #: By company: a session that holds a table, and one that plays another runner.
         self.holders: dict[int, psycopg.Connection] = {}
         self.runners: dict[int, psycopg.Connection] = {}
-        #: The ids of the runs that applied revisions, and of one that was killed and that no other has come after.
+        #: The ids of the runs that applied revisions, and of those that were killed and are not accounted for yet.
         self.runs: list[int] = []
-        self.killed: int | None = None
+        self.killed: list[int] = []
 
     @initialize(kinds=st.permutations([name for name in KINDS if DEEP or name != "live"]))
     def begin(self, kinds: list[str]) -> None:
@@ -309,7 +309,7 @@ class Fleet(RuleBasedStateMachine):
                 pass  # the server has not noticed yet
             self.wait_for_the_end("application_name = %s", ledger.application(run.id))
             self.came_after(run.id)
-            self.killed = run.id
+            self.killed.append(run.id)
             for nth, its in expected.items():
                 self.see(nth, its)
             self.databases_are_as_the_model_says()
@@ -462,12 +462,23 @@ class Fleet(RuleBasedStateMachine):
         return left
 
     def came_after(self, run_id: int) -> None:
-        """Note a run; the first after a killed one has completed that one's account."""
-        if self.killed is not None:
-            assert self.ops.run(self.killed).ended in ("interrupted", "finished")
-            self.killed = None
+        """Note a run; the first after a killed one has completed that one's account, but for whom it cannot read."""
+        unread = {one.company.id for one in self.fleet if one.shut or one.busy}
+        for killed in list(self.killed):
+            waits = self.waits_for(killed)
+            assert waits <= unread
+            assert self.ops.run(killed).ended in (["abandoned"] if waits else ["interrupted", "finished"])
+            if not waits:
+                self.killed.remove(killed)
         if self.ops.run(run_id).action == "migrate-tenant":
             self.runs.append(run_id)
+
+    def waits_for(self, killed: int) -> set[int]:
+        """The ids of the companies of whom a killed run's account does not tell."""
+        if self.ops.run(killed).ended != "abandoned":
+            return set()
+        outcomes = self.ops.run(killed).outcomes
+        return {one.company_id for one in outcomes if one.status is Status.UNTOUCHED and one.plan and not one.reason}
 
     def see(self, nth: int, its: Expected) -> None:
         """Look how far a killed run came with a company: it was begun or not, and nothing between."""
@@ -507,8 +518,12 @@ class Fleet(RuleBasedStateMachine):
         told = self.ops.run(report.run_id or 0)
         assert list(told.outcomes) == list(report.outcomes)
         assert (told.ended, told.reason) == (report.ended, report.reason)
-        assert {run.state for run in self.ops.runs()} <= {"finished", "halted", "interrupted"}
+        for run in self.ops.runs():
+            assert run.state in (["abandoned"] if run.id in self.killed else ["finished", "halted", "interrupted"])
+        waits = set().union(*map(self.waits_for, self.killed))
         for one in self.fleet:
+            if one.company.id in waits:
+                continue
             steps = [(step.revision, step.direction, step.run_id) for step in self.ops.history(one.company.id)[:-1]]
             assert steps == list(reversed(one.history)), one
 

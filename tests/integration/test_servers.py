@@ -14,14 +14,16 @@ import pytest
 from pydantic import SecretStr
 
 from mpm_ops import Company, Ops, Policy, Settings
+from mpm_ops.central import ledger
 from mpm_ops.companies.register import STEPS
-from mpm_ops.errors import InvalidInput, MpmOpsError, UnknownServer
+from mpm_ops.errors import Busy, InvalidInput, MpmOpsError, UnknownServer
 from mpm_ops.postgres import databases, roles
 from mpm_ops.postgres.embedded import EmbeddedServer
 from mpm_ops.postgres.server import Server
 from mpm_ops.settings import load_settings
 from tests.conftest import PREFIX, reachable_directory
 from tests.integration.test_fleet import ADD_X, column, revise, statuses
+from tests.integration.test_fleet_killed import begun
 from tests.integration.test_migrations import Register, core_head, truth
 from tests.integration.test_register import GIVEN, SCRIPT, environment
 
@@ -126,6 +128,20 @@ def test_a_server_that_is_down_costs_only_its_own_companies(
     second[0].start()
     assert statuses(ops.resume_run(report.run_id or 0)) == "dd"
     assert {truth(west if n % 2 else server, one) for n, one in enumerate(fleet)} == {(("o1",), ("o1",))}
+
+
+def test_a_killed_run_is_settled_once_no_server_works_for_it(
+    ops: Ops, fleet: list[Company], server: Server, west: Server
+) -> None:
+    column(ops, "o1", None)
+    with begun(ops, server, fleet) as take:
+        killed = take(fleet[0])
+    with west.connect(fleet[1].database, application=ledger.application(killed)):
+        with pytest.raises(Busy, match="a server is still at work for it"):
+            ops.resume_run(killed)
+        assert ops.migrate_tenant([fleet[2].id]).notes == []
+    assert statuses(ops.resume_run(killed, policy=FAST)) == "dsd"
+    assert ops.run(killed).ended == "interrupted"
 
 
 def test_a_server_that_the_settings_do_not_know(ops: Ops, settings: Settings, fleet: list[Company]) -> None:
