@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psycopg
 
@@ -19,6 +19,9 @@ from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.records import Company, FleetReport
 from mpm_ops.schema.apply import LOCK
 
+#: In the place of a plan's hash: all companies go through the same.
+_EVERYBODY = "fresh"
+
 
 def fresh(installation: Installation, companies: Sequence[Company], *, policy: Policy, hooks: Hooks) -> FleetReport:
     """Give every company a database as a new one has it; all rows are gone, hand-made tables too.
@@ -27,10 +30,13 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
     leaves the old one.
     """
     templates: dict[str, str | MpmOpsError] = {}
-    for server in by_server(companies):
+    oids: dict[int, int] = {}
+    for server, there in by_server(companies).items():
         try:
             with installation.maintenance(server) as connection:
                 templates[server] = ensure_template(installation, connection, server=server)
+                known = databases.oids(connection, [company.database for company in there])
+                oids |= {company.id: known[company.database] for company in there if company.database in known}
         except ServerError as exc:
             if isinstance(exc, ServerUnavailable):
                 exc.away = False  # it was asked before the run
@@ -45,9 +51,17 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
         _replace(installation, company, template)
         return Change(before=heads_of(stamps, company), after=heads)
 
-    planned = [Planned(company=company, before=heads_of(stamps, company)) for company in companies]
-    job = Job(action="migrate-tenant-fresh", planned=planned, work=work)
+    planned = [Planned(company=one, before=heads_of(stamps, one), plan=_EVERYBODY) for one in companies]
+    job = Job(action="migrate-tenant-fresh", planned=planned, work=work, plans=[_plan(heads, oids)])
     return account(installation, job, policy=policy, hooks=hooks)
+
+
+def _plan(heads: tuple[str, ...], oids: Mapping[int, int]) -> dict[str, object]:
+    """Return what the ledger has to know of a run: the heads of the new databases, and the OIDs of the old, by id.
+
+    Heads may be the same before and after, OIDs never are: they tell what a killed run did.
+    """
+    return {"hash": _EVERYBODY, "to": heads, "steps": [], "oids": oids}
 
 
 def _replace(installation: Installation, company: Company, template: str) -> None:

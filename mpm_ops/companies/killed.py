@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
@@ -11,9 +12,12 @@ from mpm_ops.central import history, ledger, registry
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.states import read_stamps
 from mpm_ops.errors import Busy, MpmOpsError
-from mpm_ops.postgres import locks, sessions
+from mpm_ops.postgres import databases, locks, sessions
 from mpm_ops.records import MAIN, Company, Failure, Outcome, Run, Status
 from mpm_ops.schema.apply import LOCK
+
+#: The heads at which a run left its companies, by id; None where it has not moved them.
+_Left = Mapping[int, tuple[str, ...] | None]
 
 
 def settle_all(installation: Installation, connection: psycopg.Connection) -> list[str]:
@@ -43,13 +47,9 @@ def settle(installation: Installation, connection: psycopg.Connection, run_id: i
     open_ones = {one.company_id: one for one in history.outcomes(connection, run_id) if _is_open(one)}
     companies = [one for one in registry.companies(connection, status=None) if one.id in open_ones]
     refuse_at_work(installation, connection, run_id, companies)
-    left, unread = _left(installation, connection, run, companies)
+    left, unread = (_replaced if _oids(run) else _left)(installation, connection, run, companies)
     ends = {str(plan["hash"]): tuple(plan["to"]) for plan in run.plans}
-    found = [
-        _found(open_ones[company_id], heads, done=heads == ends.get(open_ones[company_id].plan))
-        for company_id, heads in left.items()
-        if company_id in open_ones
-    ]
+    found = [_found(open_ones[one], at, end=ends[open_ones[one].plan]) for one, at in left.items()]
     with connection.transaction():
         ledger.record(connection, run_id, found)
         if not unread:
@@ -80,23 +80,24 @@ def _is_open(outcome: Outcome) -> bool:
 
 def _left(
     installation: Installation, connection: psycopg.Connection, run: Run, companies: Sequence[Company]
-) -> tuple[Mapping[int, tuple[str, ...]], Sequence[Company]]:
-    """Return where the run left its companies, by id, and those of whom that is not known yet.
+) -> tuple[_Left, Sequence[Company]]:
+    """Return where the run left its companies, and those of whom that is not known yet.
 
     Of a company without a database there is nothing to be known, now or later.
     """
     # In this order: who begins after the reading is told by its lock, and who has ended by then by its account.
     stamps = read_stamps(installation, companies, verify=True)
     in_hand = _in_hand(installation, connection, run, companies)
+    before = {one.company_id: one.before for one in history.outcomes(connection, run.id)}
     after = history.found_after(connection, run.id)
-    left: dict[int, tuple[str, ...]] = {}
+    left: dict[int, tuple[str, ...] | None] = {}
     unread = []
     for company in companies:
         heads = after.get(company.id, stamps.get(company.database))
         if company.id not in after and (company.id in in_hand or isinstance(heads, MpmOpsError)):
             unread.append(company)
         elif isinstance(heads, tuple):
-            left[company.id] = heads
+            left[company.id] = None if heads == before[company.id] else heads
     return left, unread
 
 
@@ -114,23 +115,44 @@ def _in_hand(
     return found
 
 
-def _found(outcome: Outcome, heads: tuple[str, ...], *, done: bool) -> Outcome:
-    untouched = heads == outcome.before
-    if untouched:
-        status, reason = Status.UNTOUCHED, "the run was killed before it did anything here"
-    elif done:
-        status, reason = Status.DONE, "found done after the run was killed"
-    else:
-        status, reason = Status.FAILED, ""
-    failed = status is Status.FAILED
-    return Outcome(
-        company_id=outcome.company_id,
-        company=outcome.company,
-        status=status,
-        before=outcome.before,
-        after=heads,
-        reason=reason,
-        failure=Failure(message="the run was killed on the way", kind="Killed") if failed else None,
-        attempts=0 if untouched else 1,
-        plan=outcome.plan,
-    )
+def _replaced(
+    installation: Installation, connection: psycopg.Connection, run: Run, companies: Sequence[Company]
+) -> tuple[_Left, Sequence[Company]]:
+    """Return the same for a migrate-tenant-fresh run: whose database is another than before has what the run gave it.
+
+    Heads do not tell: they may be the same. Of one that another run has replaced since, nothing is to be known.
+    """
+    before = _oids(run)
+    since = history.replaced_after(connection, run.id)
+    left: dict[int, tuple[str, ...] | None] = {}
+    unread: list[Company] = []
+    (end,) = (tuple(plan["to"]) for plan in run.plans)
+    in_hand = _in_hand(installation, connection, run, companies)
+    for server, there in by_server(companies).items():
+        try:
+            with installation.maintenance(server) as asked:
+                replacing = {one.id for one in there if not locks.free(asked, f"fresh {one.database}")}
+                now = databases.oids(asked, [company.database for company in there])
+        except MpmOpsError:
+            unread += there
+            continue
+        unread += [one for one in there if one.id in in_hand | replacing]
+        known = [one for one in there if one.database in now and one.id not in {*in_hand, *replacing, *since}]
+        left |= {one.id: end if before.get(one.id) not in (None, now[one.database]) else None for one in known}
+    return left, unread
+
+
+def _oids(run: Run) -> dict[int, int]:
+    """Return the OIDs of the databases that a run was to replace, by company id."""
+    return {int(company_id): oid for plan in run.plans for company_id, oid in plan.get("oids", {}).items()}
+
+
+def _found(outcome: Outcome, left: tuple[str, ...] | None, *, end: tuple[str, ...]) -> Outcome:
+    """Return the outcome of a company that was left there; None is where it was."""
+    if left is None:
+        return dataclasses.replace(outcome, reason="found as it was after the run was killed")
+    its = dataclasses.replace(outcome, after=left, attempts=1)
+    if left == end:
+        return dataclasses.replace(its, status=Status.DONE, reason="found done after the run was killed")
+    failure = Failure(message="the run was killed on the way", kind="Killed")
+    return dataclasses.replace(its, status=Status.FAILED, failure=failure)

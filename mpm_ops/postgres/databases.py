@@ -52,6 +52,12 @@ def sizes(connection: psycopg.Connection, names: Collection[str]) -> dict[str, i
     return dict(rows.fetchall())
 
 
+def oids(connection: psycopg.Connection, names: Collection[str]) -> dict[str, int]:
+    """Return the OIDs of these databases, as far as they are there: one that was replaced has another. Read-only."""
+    rows = connection.execute("SELECT datname, oid::bigint FROM pg_database WHERE datname = ANY(%s)", [list(names)])
+    return dict(rows.fetchall())
+
+
 def create(
     connection: psycopg.Connection,
     name: str,

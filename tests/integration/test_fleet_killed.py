@@ -165,3 +165,35 @@ def test_what_a_killed_run_did_is_known_before_it_is_taken_up(
     head = ("o1",) if verb == "resume_run" else (core_head(),)
     assert {truth(server, company) for company in fleet} == {(head, head)}
     assert statuses(report) == ("ddd" if verb == "resume_run" else "dsss")
+
+
+class Killed(BaseException):
+    """The end of a run's process, as far as one process can play it."""
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_killed_run_of_fresh_databases_is_accounted_for(
+    ops: Ops, fleet: list[Company], monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    if not same:
+        column(ops, "o1", None)
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "record", lambda _, __, outcomes: die() if outcomes else None)
+        with pytest.raises(Killed):
+            ops.fresh_tenant(policy=Policy(workers=1))
+    killed = ops.runs()[0].id
+    wait_until(lambda: ops.run(killed).ended == "abandoned")
+    ops.migrate_tenant([fleet[1].id])
+    assert ops.run(killed).ended == "interrupted"
+    # The same heads before and after tell nothing: the database does.
+    head = (core_head(),) if same else ("o1",)
+    found = [told(ops, killed, company) for company in fleet]
+    assert sorted(found) == [(Status.DONE, head), *[(Status.UNTOUCHED, (core_head(),))] * 3]
+    (replaced,) = (company for company in fleet if told(ops, killed, company)[0] is Status.DONE)
+    assert [(one.revision, one.direction, one.run_id) for one in ops.history(replaced.id)[:-1]] == [
+        (head[0], "fresh", killed)
+    ]
