@@ -17,7 +17,7 @@ from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.records import Company, FleetReport
-from mpm_ops.schema.apply import LOCK
+from mpm_ops.schema.apply import try_alone
 
 #: In the place of a plan's hash: all companies go through the same.
 _EVERYBODY = "fresh"
@@ -75,7 +75,7 @@ def _replace(installation: Installation, company: Company, template: str) -> Non
             raise Busy(hint="Wait for the other run to end, then run this again.")
         for leftover in (f"{name}_new", f"{name}_old"):  # of a run that was killed
             databases.drop(connection, leftover)
-        with installation.server_of(company).connect(name) as held, locks.try_lock(held, LOCK) as got:
+        with installation.server_of(company).connect(name) as held, try_alone(held) as got:
             if not got:
                 raise Busy(hint="Wait for the other run to end, then run this again.")
             _prepare(installation, connection, company, template)

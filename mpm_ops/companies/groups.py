@@ -11,9 +11,9 @@ from mpm_ops.companies import analysts
 from mpm_ops.companies.grants import grant, masks, reading_list
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import Busy, MpmOpsError
-from mpm_ops.postgres import databases, locks, roles
+from mpm_ops.postgres import databases, roles
 from mpm_ops.records import Company
-from mpm_ops.schema.apply import LOCK
+from mpm_ops.schema.apply import try_alone
 
 
 def make_groups(installation: Installation, server: str, database: str) -> None:
@@ -26,7 +26,7 @@ def make_groups(installation: Installation, server: str, database: str) -> None:
     with (
         installation.central() as central,
         installation.server_named(server).connect(database) as tenant,
-        locks.try_lock(tenant, LOCK) as alone,
+        try_alone(tenant) as alone,
     ):
         if not alone:
             raise Busy(hint="Wait for the other run to end, then run this again.")

@@ -14,7 +14,7 @@ from mpm_ops.companies.states import read_stamps
 from mpm_ops.errors import Busy, MpmOpsError
 from mpm_ops.postgres import databases, locks, sessions
 from mpm_ops.records import MAIN, Company, Failure, Outcome, Run, Status
-from mpm_ops.schema.apply import LOCK
+from mpm_ops.schema.apply import at_work
 
 #: The heads at which a run left its companies, by id; None where it has not moved them.
 _Left = Mapping[int, tuple[str, ...] | None]
@@ -110,7 +110,7 @@ def _in_hand(
         held: Collection[str] = [company.database for company in there]
         with suppress(MpmOpsError), ExitStack() as stack:
             asked = connection if server == MAIN else stack.enter_context(installation.maintenance(server))
-            held = locks.holders(asked, LOCK)
+            held = at_work(asked)
         found |= {company.id for company in there if company.database in held}
     return found
 

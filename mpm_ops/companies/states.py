@@ -9,9 +9,9 @@ from functools import cache
 
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import MigrationError, MpmOpsError, UnknownState
-from mpm_ops.postgres import databases, locks
+from mpm_ops.postgres import databases
 from mpm_ops.records import MAIN, Company, CompanyState
-from mpm_ops.schema.apply import LOCK, read_heads
+from mpm_ops.schema.apply import read_heads, try_alone
 
 #: Heads by database, or why they cannot be read; a database that does not exist is not in it.
 Stamps = Mapping[str, tuple[str, ...] | MpmOpsError]
@@ -95,7 +95,7 @@ def put_right(installation: Installation, company: Company) -> bool:
     try:
         with (
             installation.server_of(company).connect(company.database, role=owner) as connection,
-            locks.try_lock(connection, LOCK) as alone,
+            try_alone(connection) as alone,
         ):
             if alone:
                 connection.execute(databases.stamp(company.database, read_heads(connection)))

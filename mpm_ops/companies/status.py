@@ -11,9 +11,9 @@ from mpm_ops.central import history, ledger
 from mpm_ops.companies import drift, selection, states
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import ServerError
-from mpm_ops.postgres import databases, locks
+from mpm_ops.postgres import databases
 from mpm_ops.records import FleetStatus
-from mpm_ops.schema.apply import LOCK
+from mpm_ops.schema.apply import at_work
 
 
 def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
@@ -31,7 +31,7 @@ def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
     for server in by_server(companies):
         # One that does not answer is told already: its companies are unreachable.
         with suppress(ServerError), installation.maintenance(server) as connection:
-            held |= locks.holders(connection, LOCK)
+            held |= at_work(connection)
             shut |= databases.shut(connection, f"{installation.settings.prefix}company_")
     found = [dataclasses.replace(one, state="unreachable") if one.database in shut else one for one in found]
     with installation.central() as connection:

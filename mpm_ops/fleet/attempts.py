@@ -44,7 +44,7 @@ class Try:
         )
 
 
-def failure_of(exc: Exception) -> Failure:
+def failure_of(exc: BaseException) -> Failure:
     """Return the facts of an error, for the account."""
     ours = exc if isinstance(exc, MpmOpsError) else MpmOpsError()
     query = exc if isinstance(exc, QueryError) else QueryError()

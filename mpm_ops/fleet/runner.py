@@ -217,15 +217,17 @@ class _Course:
         """Return how a company came out; None when it is to be tried again."""
         one, began = self.running.pop(future)
         one.seconds += time.monotonic() - began
-        try:
-            change = future.result()
-        except MpmOpsError as exc:
+        # Asked for, not raised: a Ctrl-C that is raised here is this thread's own.
+        exc = future.exception()
+        if isinstance(exc, MpmOpsError):
             if exc.found is not None:
                 one.saw(exc.found, exc.reached)
             return self._unfinished(one, exc)
-        # One company's surprise must not take the account of the others with it.
-        except Exception as exc:  # noqa: BLE001
+        if exc is not None:
+            # One company's surprise must not take the account of the others with it. It does not say where it left it.
+            one.lost = True
             return self._failed(one, exc)
+        change = future.result()
         self.servers.answers(one.company.server)
         one.saw(change.before, change.after)
         # What an attempt before this one did is done, though this one found nothing more to do.
@@ -256,7 +258,7 @@ class _Course:
         heapq.heappush(self.later, (time.monotonic() + pause, one.company.id, one, exc))
         return None
 
-    def _failed(self, one: Try, exc: Exception) -> Outcome:
+    def _failed(self, one: Try, exc: BaseException) -> Outcome:
         return self._ended(one, Status.FAILED, failure=failure_of(exc))
 
     def _ended(self, one: Try, status: Status, *, reason: str = "", failure: Failure | None = None) -> Outcome:

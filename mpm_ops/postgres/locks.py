@@ -43,6 +43,20 @@ def holders(connection: psycopg.Connection, key: str) -> set[str]:
     return {name for (name,) in rows}
 
 
+def held_by(connection: psycopg.Connection, key: str, pid: int) -> bool:
+    """Whether the session with this process on the server holds `key` in the connection's database. Read-only."""
+    row = connection.execute(
+        """
+        SELECT count(*) FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND pid = %s
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND classid = %s AND objid::bigint = (hashtext(%s)::bigint & 4294967295)
+        """,
+        [pid, CLASS, key],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def hold(connection: psycopg.Connection, key: str) -> None:
     """Take the lock `key` for as long as the connection is open, when nobody has it; never waits."""
     connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [CLASS, key])

@@ -15,13 +15,12 @@ from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.script import Row, run_script
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema.concurrent import UNMARK, run_alone
-from mpm_ops.schema.live import LivePool, LiveStep
+from mpm_ops.schema.live import LIVE, LivePool, LiveStep
+from mpm_ops.schema.live import LOCK as LOCK
 from mpm_ops.schema.plan import Part, Plan, Step
 
 #: Steps that are committed together: one, or all of a plan.
 Transaction = tuple[Step, ...]
-#: The lock that a migration holds inside the company's database.
-LOCK = "migrate"
 #: So many times longer than a table lock is waited for by what runs outside a transaction: CREATE INDEX CONCURRENTLY
 #: waits for every transaction that began before it, and nobody queues behind it meanwhile.
 PATIENCE = 30
@@ -76,7 +75,7 @@ def apply(
     manner = manner or Manner()
     with (
         server.connect(database, application=manner.application) as connection,
-        locks.try_lock(connection, LOCK) as got,
+        try_alone(connection) as got,
     ):
         if not got:
             raise Busy(hint="Wait for the other run to end, then run this again.")
@@ -101,6 +100,21 @@ def apply(
                 )
             _Application(server, connection, manner, owner, live, plan).go(state, steps)
     return Applied(before=state, steps=steps)
+
+
+@contextmanager
+def try_alone(connection: psycopg.Connection) -> Iterator[bool]:
+    """Try to be the only one that changes the connection's database for a block; yields whether that is so.
+
+    A runner that was killed leaves no lock, but the session of its live step may still be at work.
+    """
+    with locks.try_lock(connection, LOCK) as got:
+        yield got and connection.info.dbname not in locks.holders(connection, LIVE)
+
+
+def at_work(connection: psycopg.Connection) -> set[str]:
+    """Return the databases of the server that somebody is migrating. Read-only."""
+    return locks.holders(connection, LOCK) | locks.holders(connection, LIVE)
 
 
 @contextmanager
@@ -248,6 +262,7 @@ class _Application:
                     application=self.manner.application,
                     lock_timeout=self.manner.lock_timeout,
                     statement_timeout=self.manner.statement_timeout,
+                    runner=self.connection.info.backend_pid,
                     before=tuple(self.manner.before(step)),
                     after=tuple(self.manner.after(step)),
                 )

@@ -60,15 +60,15 @@ def alembic_border(doing: str, *, live: bool = False) -> Iterator[None]:
             if not isinstance(exc.orig, psycopg.Error):
                 raise
             raise ours(exc.orig, exc.statement or "") from exc
-        # A revision file is somebody's program: it may raise anything while it is imported or rendered.
-        except Exception as exc:
+        # A revision file is somebody's program: it may raise anything while it is imported or rendered, or exit.
+        except (Exception, SystemExit) as exc:
             raise RevisionError(
                 f"{doing}: {_culprit(exc)}{type(exc).__name__}: {exc}",
                 hint="" if live else _MUST_RENDER,
             ) from exc
 
 
-def _culprit(exc: Exception) -> str:
+def _culprit(exc: BaseException) -> str:
     """Name the revision file and line in which `exc` arose."""
     found = ""
     trace = exc.__traceback__

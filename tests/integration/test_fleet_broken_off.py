@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -36,11 +37,13 @@ if __name__ == "__main__":  # live revisions run in processes that import this a
 """
 
 
-def start(settings: Settings, dsn: str, verb: str = "migrate_tenant") -> subprocess.Popen[str]:
+def start(
+    settings: Settings, dsn: str, verb: str = "migrate_tenant", *, script: Path | None = None
+) -> subprocess.Popen[str]:
     """A runner in a process of its own."""
     argument = settings.model_dump_json(exclude={"database_url"})
     process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, argument, verb],
+        [sys.executable, *([str(script)] if script else ["-c", CHILD]), argument, verb],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -242,12 +245,18 @@ def test_a_first_signal_lets_the_running_finish_and_a_second_cancels(
     assert statuses(ops.resume_run(ops.runs()[0].id)) == "d" * (4 - found.count("d"))
 
 
+def live(ops: Ops, up: str) -> None:
+    """Write a revision that goes through Alembic in a process of its own."""
+    revise(ops, "o1", None, up)
+    path = next(ops.settings.own_tenant_migrations.glob("*o1.py"))
+    path.write_text(path.read_text() + "\nlive = True\n")
+    ops.forget_revisions()
+
+
 def test_ctrl_c_in_a_terminal_lets_a_live_revision_finish(
     ops: Ops, settings: Settings, fleet: list[Company], server: Server, dsn: str, maintenance: psycopg.Connection
 ) -> None:
-    revise(ops, "o1", None, "op.execute('UPDATE countries SET country_name = country_name')")
-    path = next(settings.own_tenant_migrations.glob("*o1.py"))
-    path.write_text(path.read_text() + "\nlive = True\n")
+    live(ops, "op.execute('UPDATE countries SET country_name = country_name')")
     with held(server, fleet[0], "LOCK TABLE countries"):
         process = start(settings, dsn)
         wait_until(lambda: waiting(maintenance, fleet[0]))
@@ -259,6 +268,76 @@ def test_ctrl_c_in_a_terminal_lets_a_live_revision_finish(
     ended, found = out.split()
     assert (ended, set(found)) == ("interrupted", {"d", "u"})
     assert truth(server, fleet[0]) == (("o1",), ("o1",))
+
+
+SLOW_TO_START = (
+    """
+import pathlib, time
+if __name__ == "__mp_main__":
+    pathlib.Path({!r}).touch()
+    time.sleep(1)
+"""
+    + CHILD
+)
+
+
+def test_ctrl_c_spares_a_process_that_is_still_starting(
+    ops: Ops, settings: Settings, register: Register, server: Server, dsn: str, tmp_path: Path
+) -> None:
+    company = register()
+    live(ops, "op.execute('SELECT 1')")
+    script, starting = tmp_path / "child.py", tmp_path / "starting"
+    script.write_text(SLOW_TO_START.replace("{!r}", repr(str(starting))))
+    process = start(settings, dsn, script=script)
+    wait_until(starting.exists)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (out.split()[1:], err) == (["d"], "")
+    assert truth(server, company) == (("o1",), ("o1",))
+
+
+def test_a_live_revision_ends_with_its_runner(
+    ops: Ops, settings: Settings, fleet: list[Company], server: Server, dsn: str, maintenance: psycopg.Connection
+) -> None:
+    live(ops, "op.execute('UPDATE countries SET country_name = country_name')")
+    with held(server, fleet[0], "LOCK TABLE countries"):
+        process = start(settings, dsn)
+        wait_until(lambda: waiting(maintenance, fleet[0]))
+        process.kill()
+        process.communicate()
+        wait_until(lambda: not is_left(process.pid))
+        wait_until(lambda: ops.runs()[0].state == "abandoned")
+        # The server has not noticed, and nobody gets in beside it.
+        assert waiting(maintenance, fleet[0])
+        assert statuses(ops.migrate_tenant(policy=FAST)) == "bddd"
+        with pytest.raises(Busy):
+            ops.resume_run(1)
+        assert statuses(ops.fresh_tenant([fleet[0].id])) == "b"
+    wait_until(lambda: not at_work(maintenance, 1))
+    assert truth(server, fleet[0]) == ((core_head(),), (core_head(),))
+    assert statuses(ops.resume_run(1)) in ("d", "ds", "dss", "dsss")
+    assert truth(server, fleet[0]) == (("o1",), ("o1",))
+
+
+def is_left(group: int) -> bool:
+    """Whether a process of the group is there."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_live_revision_that_exits_fails_its_company(ops: Ops, fleet: list[Company], server: Server) -> None:
+    column(ops, "o1", None)
+    revise(ops, "o2", "o1", "__import__('sys').exit(7)")
+    path = next(ops.settings.own_tenant_migrations.glob("*o2.py"))
+    path.write_text(path.read_text() + "\nlive = True\n")
+    ops.forget_revisions()
+    report = ops.migrate_tenant(policy=FAST)
+    assert statuses(report) == "ffff"
+    assert "SystemExit: 7" in report.failed[0].why
+    assert {one.after for one in report.outcomes} == {("o1",)} == {truth(server, one)[0] for one in fleet}
 
 
 def test_a_run_survives_the_loss_of_its_central_connection(

@@ -41,15 +41,16 @@ def company(number: int) -> Company:
     )
 
 
-FATES: dict[str, Change | Exception] = {
+FATES: dict[str, Change | BaseException] = {
     "done": Change(before=("a",), after=("b",)),
     "skipped": Change(skipped="nothing to do"),
     "busy": Busy(),
     "failed": MigrationError("no"),
     "surprise": ZeroDivisionError("division by zero"),
+    "exit": SystemExit(1),
     "transient": Transient("locked", sqlstate="55P03"),
 }
-ENDS = {"surprise": "failed", "transient": "failed"}
+ENDS = {"surprise": "failed", "exit": "failed", "transient": "failed"}
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
@@ -59,7 +60,7 @@ def test_every_company_ends_as_exactly_one_outcome(fates: list[str], workers: in
 
     def work(company: Company) -> Change:
         fate = FATES[fates[company.id]]
-        if isinstance(fate, Exception):
+        if isinstance(fate, BaseException):
             raise fate
         return fate
 
@@ -73,7 +74,7 @@ def test_every_company_ends_as_exactly_one_outcome(fates: list[str], workers: in
     assert sorted(told, key=lambda outcome: outcome.company_id) == outcomes
     report = FleetReport(run_id=None, action="test", outcomes=outcomes, seconds=0)
     assert sum(report.counts.values()) == len(fates)
-    assert report.ok == (not {"failed", "surprise", "transient"} & set(fates))
+    assert report.ok == (not {"failed", "surprise", "exit", "transient"} & set(fates))
 
 
 def test_only_transient_errors_are_tried_again() -> None:
