@@ -39,9 +39,9 @@ def lock_key(run_id: int) -> str:
     return f"run {run_id}"
 
 
-def application(run_id: int) -> str:
-    """Name the sessions of a run on the servers."""
-    return f"mpm_ops/run {run_id}"
+def application(prefix: str, run_id: int) -> str:
+    """Name the sessions of a run on the servers, which installations with other prefixes may share."""
+    return f"mpm_ops/{prefix}run {run_id}"
 
 
 def open_run(

@@ -69,7 +69,7 @@ class Account:
     ) -> None:
         self.run_id = run_id
         #: What the sessions of this run are called on the server.
-        self.application = ledger.application(run_id)
+        self.application = ledger.application(installation.settings.prefix, run_id)
         self._installation = installation
         self._connection = connection
         # Outcomes need not be on disk at once: what they tell is in the databases too, and `close` waits for all.

@@ -64,11 +64,12 @@ def refuse_at_work(
 
     A server that does not answer is not waited for: its companies cannot be read either.
     """
+    application = ledger.application(installation.settings.prefix, run_id)
     for server in by_server(companies):
         working = 0
         with suppress(MpmOpsError), ExitStack() as stack:
             asked = connection if server == MAIN else stack.enter_context(installation.maintenance(server))
-            working = sessions.count(asked, ledger.application(run_id))
+            working = sessions.count(asked, application)
         if working:
             raise Busy(f"run {run_id} was killed, and a server is still at work for it", hint="Wait for that to end.")
 

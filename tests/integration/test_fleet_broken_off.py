@@ -18,6 +18,7 @@ from mpm_ops.central import ledger
 from mpm_ops.errors import Busy
 from mpm_ops.postgres import sessions
 from mpm_ops.postgres.server import Server
+from tests.conftest import PREFIX
 from tests.integration.test_fleet import ADD_X, FAST, column, held, revise, statuses
 from tests.integration.test_migrations import Register, core_head, truth
 
@@ -73,7 +74,7 @@ def waiting(maintenance: psycopg.Connection, company: Company) -> bool:
 
 def at_work(maintenance: psycopg.Connection, run_id: int) -> bool:
     """Whether a session of the run is still there, with its process or without."""
-    return sessions.count(maintenance, ledger.application(run_id)) > 0
+    return sessions.count(maintenance, ledger.application(PREFIX, run_id)) > 0
 
 
 def test_a_killed_runner_is_seen_and_its_run_finished(

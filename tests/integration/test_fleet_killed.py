@@ -13,6 +13,7 @@ from psycopg import sql
 from mpm_ops import Company, Ops, Policy, Status
 from mpm_ops.central import ledger
 from mpm_ops.companies import migrations
+from mpm_ops.companies.watch import Watch
 from mpm_ops.postgres import locks
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema.apply import LOCK, apply
@@ -197,3 +198,31 @@ def test_a_killed_run_of_fresh_databases_is_accounted_for(
     assert [(one.revision, one.direction, one.run_id) for one in ops.history(replaced.id)[:-1]] == [
         (head[0], "fresh", killed)
     ]
+
+
+def test_sessions_of_another_installation_are_not_the_runs_own(
+    ops: Ops, fleet: list[Company], server: Server, maintenance: psycopg.Connection
+) -> None:
+    column(ops, "o1", None)
+    with begun(ops, server, fleet) as take:
+        killed = take(fleet[0])
+    theirs = ledger.application("other_", killed)
+    with server.connect("postgres", application=theirs) as other:
+        pid = other.info.backend_pid
+        asleep = threading.Thread(target=sleep, args=(other,))
+        asleep.start()
+        query = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
+        wait_until(lambda: maintenance.execute(query, [pid]).fetchone() == (1,))
+        with closing(Watch(ops._installation, ["main"], ledger.application(ops.settings.prefix, killed))) as watch:
+            watch.cancel()
+        assert maintenance.execute(query, [pid]).fetchone() == (1,)
+        ops.migrate_tenant([fleet[1].id])
+        assert ops.run(killed).ended == "interrupted"
+        with closing(Watch(ops._installation, ["main"], theirs)) as watch:
+            watch.cancel()
+        asleep.join()
+
+
+def sleep(connection: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute("SELECT pg_sleep(60)")

@@ -307,7 +307,7 @@ class Fleet(RuleBasedStateMachine):
             expected = self.upgraded(chosen, policy)
             while (run := self.ops.runs(limit=1)[0]).state == "running":
                 pass  # the server has not noticed yet
-            self.wait_for_the_end("application_name = %s", ledger.application(run.id))
+            self.wait_for_the_end("application_name = %s", ledger.application(self.ops.settings.prefix, run.id))
             self.came_after(run.id)
             self.killed.append(run.id)
             for nth, its in expected.items():

@@ -136,7 +136,7 @@ def test_a_killed_run_is_settled_once_no_server_works_for_it(
     column(ops, "o1", None)
     with begun(ops, server, fleet) as take:
         killed = take(fleet[0])
-    with west.connect(fleet[1].database, application=ledger.application(killed)):
+    with west.connect(fleet[1].database, application=ledger.application(PREFIX, killed)):
         with pytest.raises(Busy, match="a server is still at work for it"):
             ops.resume_run(killed)
         assert ops.migrate_tenant([fleet[2].id]).notes == []
