@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import psycopg
 
@@ -30,11 +31,16 @@ from mpm_ops.settings import operator
 _MOMENT = 0.2
 #: How long the end of a run is tried to be written, in seconds.
 _PATIENCE = 30.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What a caller may want to be told while a run is under way; called in the caller's thread."""
+    """What a caller may want to be told while a run is under way; called in the caller's thread.
+
+    What a hook raises stops the run, and goes on to the caller once the running ones are done and the account is
+    written.
+    """
 
     #: The run's number in the ledger; not called when no company has anything to do.
     on_run: Callable[[int], None] = field(default=lambda _: None)
@@ -43,6 +49,32 @@ class Hooks:
     on_outcome: Callable[[Outcome], None] = field(default=lambda _: None)
     #: What happens to the run itself: paused, soaking.
     on_note: Callable[[str], None] = field(default=lambda _: None)
+
+
+class _Told:
+    """Calls the hooks of a run. The error of one is kept until the account is written, and then goes on."""
+
+    def __init__(self) -> None:
+        self._raised: Exception | None = None
+
+    def __call__(self, hook: Callable[[T], None], what: T) -> None:
+        """Call a hook, unless one has raised."""
+        if self._raised is None:
+            try:
+                hook(what)
+            # A caller's code may raise anything, and the run goes by the account.
+            except Exception as exc:  # noqa: BLE001
+                self._raised = exc
+
+    def why(self) -> str:
+        """Return why the run is to stop; empty while all is well."""
+        exc = self._raised
+        return f"a hook raised {type(exc).__name__}: {exc}" if exc else ""
+
+    def go_on(self) -> None:
+        """Raise what a hook has raised."""
+        if self._raised is not None:
+            raise self._raised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,14 +206,18 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
             expected = _expected(installation, connection, job.action, waiting) if waiting else {}
         pages = Account(installation, run_id, connection, by_server(waiting))
         weights = {one.company.id: expected.get(one.company.id, 1.0) for one in job.planned}
+        tell = _Told()
         if waiting:
-            hooks.on_run(run_id)
-        hooks.on_start(weights | dict.fromkeys(idle, 0.0))
+            tell(hooks.on_run, run_id)
+        tell(hooks.on_start, weights | dict.fromkeys(idle, 0.0))
         for outcome in job.idle:
-            hooks.on_outcome(outcome)
+            tell(hooks.on_outcome, outcome)
         ran, lost = Ran(outcomes=[], ended="finished"), ""
         if waiting:
-            ran, lost = _steered(installation, pages, job, waiting, policy=policy, hooks=hooks, expected=expected)
+            ran, lost = _steered(
+                installation, pages, job, waiting, policy=policy, hooks=hooks, tell=tell, expected=expected
+            )
+        tell.go_on()
     finally:
         connection.close()
     found = idle | {outcome.company_id: outcome for outcome in ran.outcomes}
@@ -212,6 +248,7 @@ def _steered(
     *,
     policy: Policy,
     hooks: Hooks,
+    tell: _Told,
     expected: Mapping[int, float],
 ) -> tuple[Ran, str]:
     """Run the work with the account written meanwhile; return how it came out, and what could not be written."""
@@ -219,7 +256,7 @@ def _steered(
     def on_outcomes(outcomes: Sequence[Outcome]) -> None:
         account.record(outcomes)
         for outcome in outcomes:
-            hooks.on_outcome(outcome)
+            tell(hooks.on_outcome, outcome)
 
     controls = Controls(
         # Often enough to see who holds a lock before the wait for it is given up.
@@ -229,7 +266,8 @@ def _steered(
         cancel=account.watch.cancel,
         gate=lambda companies: _gate(installation, companies, policy),
         on_outcomes=on_outcomes,
-        on_note=hooks.on_note,
+        stop=tell.why,
+        on_note=lambda note: tell(hooks.on_note, note),
     )
     heads = {one.company.id: one.before for one in job.planned}
     try:

@@ -45,6 +45,8 @@ class Controls:
     limits: Callable[[], Mapping[str, int]] = dict
     #: Whether somebody asked to begin no more for now.
     paused: Callable[[], bool] = lambda: False
+    #: Why no further company is to be begun; empty while all is well.
+    stop: Callable[[], str] = lambda: ""
     #: Break off on the server what is running.
     cancel: Callable[[], None] = lambda: None
     #: Asked after the canary and each wave: why the run must not go on; empty when it may.
@@ -134,6 +136,7 @@ class _Course:
 
     def ended(self, companies: Sequence[Company]) -> Ran:
         """Return the account; who was not begun is told why."""
+        self._stopping()
         reason = self.stopped or ("the run was interrupted" if self.interrupts else "")
         gone = self.servers.gone
         untouched = [
@@ -154,6 +157,7 @@ class _Course:
         return Try(company, believed, believed)
 
     def _stopping(self) -> bool:
+        self.stopped = self.stopped or self.controls.stop()
         return bool(self.stopped or self.interrupts)
 
     def _next(self, waiting: Mapping[str, deque[tuple[int, Try]]]) -> Try | None:
@@ -279,10 +283,13 @@ class _Course:
 
     def _pass_gate(self, stage: Stage) -> None:
         """Let a stage soak, then ask the gate whether to go on."""
+        self._asked = 0.0
+        self._ask()  # which writes: who looks at the account meanwhile finds the whole stage in it
         until = time.monotonic() + self.policy.soak
         if self.policy.soak:
             self.controls.on_note(f"{stage.name} is done; waiting {self.policy.soak:g} s")
         while not self._stopping() and (left := until - time.monotonic()) > 0:
+            self._ask()
             time.sleep(min(left, self.controls.every))
         if not self._stopping() and (reason := self.controls.gate(stage.companies)):
             self.stopped = f"the gate after the {stage.name} is closed: {reason}"

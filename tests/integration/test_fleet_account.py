@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import psycopg
 import pytest
 from psycopg import sql
 
-from mpm_ops import Company, Ops, Policy, Settings, Status
+from mpm_ops import Company, Hooks, Ops, Policy, Settings, Status
 from mpm_ops.errors import InvalidInput, UnknownRun, UsageError
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
@@ -222,3 +225,46 @@ def test_a_company_registered_under_a_live_revision_has_it(
     assert all(one.clean for one in ops.drift())
     assert [one.status for one in ops.fresh_tenant().outcomes] == [Status.DONE]
     assert [(one.revision, one.direction) for one in ops.history(company.id)[:-1]] == [("o1", "fresh")]
+
+
+@pytest.mark.parametrize("hook", ["on_start", "on_outcome", "on_note"])
+def test_a_hook_that_raises_stops_the_run_and_the_account_is_written(
+    ops: Ops, fleet: list[Company], server: Server, hook: str
+) -> None:
+    column(ops, "o1", None)
+
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("a notebook's own")
+
+    policy = FAST.model_copy(update={"workers": 1, "canary": "1", "soak": 0.1})
+    with pytest.raises(ZeroDivisionError):
+        ops.migrate_tenant(policy=policy, hooks=Hooks(**{hook: broken}))
+    report = ops.run(1)
+    assert (report.ended, report.reason) == ("halted", "a hook raised ZeroDivisionError: a notebook's own")
+    assert statuses(report) == ("uuuu" if hook == "on_start" else "duuu")
+    assert [one.after for one in report.outcomes] == [truth(server, company)[0] for company in fleet]
+    assert statuses(ops.resume_run(1, policy=FAST)) == ("dddd" if hook == "on_start" else "ddd")
+
+
+def test_the_account_of_a_stage_is_written_while_it_soaks(ops: Ops, fleet: list[Company]) -> None:
+    column(ops, "o1", None)
+    seen: list[dict[str, int]] = []
+    soaking = threading.Event()
+
+    def look() -> None:
+        soaking.wait(30)
+        with Ops(ops.settings) as other:
+            until = time.monotonic() + 2
+            while time.monotonic() < until and other.runs()[0].counts.get(Status.DONE) != 2:
+                time.sleep(0.02)
+            seen.append(dict(other.runs()[0].counts))
+
+    def on_note(_: str) -> None:
+        soaking.set()
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    policy = FAST.model_copy(update={"canary": "2", "soak": 3})
+    ops.migrate_tenant(policy=policy, hooks=Hooks(on_note=on_note))
+    watcher.join()
+    assert seen == [{"done": 2, "untouched": 2}]
