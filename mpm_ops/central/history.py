@@ -26,6 +26,11 @@ _RUN = """
         AND l.classid = %(class)s AND l.objid::bigint = (hashtext('run ' || r.id)::bigint & 4294967295)
 """
 
+#: Of an outcome `o` in a run `r`: the company was moved, or may have been. A refresh may end where it began.
+_MOVED = """(
+    o.before <> o.after OR r.action = 'migrate-tenant-refresh' AND o.plan <> '' AND o.status IN ('done', 'failed')
+)"""
+
 
 def runs(connection: psycopg.Connection, *, limit: int) -> list[Run]:
     """List the last `limit` runs, newest first."""
@@ -57,15 +62,15 @@ def found_after(connection: psycopg.Connection, run_id: int) -> dict[int, tuple[
     the company to where this one planned from.
     """
     rows = connection.execute(
-        """
+        f"""
         SELECT DISTINCT ON (o.company_id) o.company_id, CASE WHEN r.action <> %(create)s THEN o.before END
         FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
         LEFT JOIN (ops.outcomes mine JOIN ops.runs its ON its.id = mine.run_id)
             ON mine.run_id = %(id)s AND mine.company_id = o.company_id
-        WHERE o.run_id <> %(id)s AND (o.before <> o.after OR r.action = ANY(%(replacing)s) AND o.status = 'done')
+        WHERE o.run_id <> %(id)s AND ({_MOVED} OR r.action = ANY(%(replacing)s) AND o.status = 'done')
             AND (o.run_id > %(id)s OR o.finished_at > its.started_at AND o.after <> mine.before)
         ORDER BY o.company_id, o.run_id
-        """,
+        """.encode(),  # noqa: S608 no value
         {"id": run_id, "create": CREATE_MISSING, "replacing": REPLACING},
     )
     return {company_id: None if before is None else tuple(before) for company_id, before in rows}
@@ -115,23 +120,22 @@ def of_company(connection: psycopg.Connection, company_id: int) -> list[Applied]
     A database that was replaced by a new one has the heads that came with it, as `fresh`.
     """
     rows = connection.execute(
-        """
-        SELECT o.run_id, o.before, o.after, o.finished_at, r.operator, r.plans, o.plan,
+        f"""
+        SELECT o.run_id, o.before, o.after, o.finished_at, r.operator, r.plans, o.plan, o.status, o.revision,
                r.action = ANY(%(replacing)s) AS fresh
         FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
-        WHERE o.company_id = %(id)s AND (o.before <> o.after OR r.action = ANY(%(replacing)s) AND o.status = 'done')
+        WHERE o.company_id = %(id)s AND ({_MOVED} OR r.action = ANY(%(replacing)s) AND o.status = 'done')
         ORDER BY o.run_id DESC
-        """,
+        """.encode(),  # noqa: S608 no value
         {"id": company_id, "replacing": REPLACING},
     )
     found: list[Applied] = []
-    for run_id, before, after, at, operator, plans, plan, fresh in rows:
+    for run_id, before, after, at, operator, plans, plan, status, revision, fresh in rows:
         if fresh:
             given = {"run_id": run_id, "at": at, "operator": operator}
             found += [Applied(revision=head, direction="fresh", hash="", **given) for head in after]
             continue
-        steps: list[dict[str, Any]] = next((its["steps"] for its in plans if its["hash"] == plan), [])
-        taken = _taken(steps, before, after)
+        taken = [step for its in plans if its["hash"] == plan for step in _taken(its, before, after, status, revision)]
         found += [
             Applied(run_id=run_id, at=at, operator=operator, **{k: step[k] for k in ("revision", "direction", "hash")})
             for step in reversed(taken)
@@ -139,25 +143,33 @@ def of_company(connection: psycopg.Connection, company_id: int) -> list[Applied]
     return found
 
 
-def _taken(steps: list[dict[str, Any]], before: list[str], after: list[str]) -> list[dict[str, Any]]:
-    """Return the steps of a plan that lie between `before` and `after`."""
-    passed = [step["after"] for step in steps]
-    begin = passed.index(before) + 1 if before in passed else 0
-    end = len(passed) - passed[::-1].index(after) if after in passed else 0
-    return steps[begin:end]
+def _taken(plan: dict[str, Any], before: list[str], after: list[str], status: str, failed: str) -> list[dict[str, Any]]:
+    """Return the steps of a plan that lie between `before` and `after`.
+
+    A refresh passes most states twice, down and up. The revision that `failed`, the next one, tells which it was.
+    """
+    steps: list[dict[str, Any]] = plan["steps"]
+    states = [plan["from"], *(step["after"] for step in steps)]
+    begin = states.index(before) if before in states else 0
+    ends = [number for number, state in enumerate(states) if state == after and number >= begin]
+    likely = [end for end in ends if failed and end < len(steps) and steps[end]["revision"] == failed] or ends
+    if not likely:
+        return []
+    return steps[begin : likely[0] if status == Status.FAILED else likely[-1]]
 
 
 def hashes(connection: psycopg.Connection) -> dict[tuple[str, str], set[str]]:
     """Return, by revision and direction, the hashes of the SQL that it was applied with so far."""
     rows = connection.execute(
-        """
-        SELECT DISTINCT p->'steps', o.before, o.after
+        f"""
+        SELECT DISTINCT p, o.before, o.after, o.status, o.revision
         FROM ops.runs r CROSS JOIN jsonb_array_elements(r.plans) p
-        JOIN ops.outcomes o ON o.run_id = r.id AND o.plan = p->>'hash' AND o.before <> o.after
-        """
+        JOIN ops.outcomes o ON o.run_id = r.id AND o.plan = p->>'hash' AND {_MOVED}
+        WHERE p ? 'from'
+        """.encode()  # noqa: S608 no value
     )
     found: dict[tuple[str, str], set[str]] = {}
-    for steps, before, after in rows:
-        for step in _taken(steps, before, after):  # not those that failed, or that were never come to
+    for plan, before, after, status, revision in rows:
+        for step in _taken(plan, before, after, status, revision):  # not those that failed, or that were never come to
             found.setdefault((step["revision"], step["direction"]), set()).add(step["hash"])
     return found

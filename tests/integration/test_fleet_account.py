@@ -268,3 +268,51 @@ def test_the_account_of_a_stage_is_written_while_it_soaks(ops: Ops, fleet: list[
     ops.migrate_tenant(policy=policy, hooks=Hooks(on_note=on_note))
     watcher.join()
     assert seen == [{"done": 2, "untouched": 2}]
+
+
+def test_a_refresh_is_in_the_history_though_it_ends_where_it_began(
+    ops: Ops, fleet: list[Company], server: Server
+) -> None:
+    core = [revision.id for revision in ops.tenant_revisions()]
+    column(ops, "o1", None)
+    column(ops, "o2", "o1")
+    assert ops.migrate_tenant().ok
+    company = fleet[0]
+    whole = [("downgrade", one) for one in ("o2", "o1", *reversed(core))] + [
+        ("upgrade", one) for one in (*core, "o1", "o2")
+    ]
+
+    def added() -> list[tuple[str, str]]:
+        """What the last refresh did, oldest first."""
+        last = ops.runs()[0].id
+        return [(one.direction, one.revision) for one in ops.history(company.id) if one.run_id == last][::-1]
+
+    assert statuses(ops.refresh_tenant([company.id], policy=FAST)) == "d"
+    assert added() == whole
+    assert ops.history(company.id)[-1].revision == core[-1]  # as it was registered
+    revise(ops, "o1", None, ADD_X[0], "op.execute('SELECT 1/0')")
+    for _ in range(2):  # o1 is passed on the way up, too
+        assert statuses(ops.refresh_tenant([company.id], policy=FAST)) == "f"
+        assert truth(server, company)[0] == ("o1",)
+        assert added() == whole[:1] * (ops.runs()[0].id == 3)
+    column(ops, "o1", None)
+    revise(ops, "o2", "o1", "op.execute('SELECT 1/0')", "op.drop_column('people', 'o2')")
+    assert statuses(ops.refresh_tenant([company.id], policy=FAST)) == "f"
+    assert truth(server, company)[0] == ("o1",)
+    assert added() == whole[1:-1]
+
+
+def test_a_refresh_that_is_tried_again_on_its_way_up_goes_on_up(ops: Ops, register: Register, server: Server) -> None:
+    company = register()
+    with server.connect(company.database) as tenant:
+        tenant.execute("CREATE SEQUENCE tries; CREATE SEQUENCE downs; GRANT ALL ON SEQUENCE tries, downs TO PUBLIC")
+    revise(ops, "o1", None, "pass", "op.execute(\"SELECT nextval('downs')\")")
+    # A sequence goes on after a rollback: the migration is the first, the refresh the second and the third.
+    fail = "DO $$ BEGIN IF nextval('tries') = 2 THEN RAISE lock_not_available; END IF; END $$"
+    revise(ops, "o2", "o1", f'op.execute("{fail}")')
+    assert ops.migrate_tenant().ok
+    report = ops.refresh_tenant(policy=FAST)
+    assert [(one.status, one.attempts) for one in report.outcomes] == [(Status.DONE, 2)]
+    assert truth(server, company)[0] == ("o2",)
+    with server.connect(company.database) as tenant:
+        assert tenant.execute("SELECT last_value, is_called FROM downs").fetchone() == (1, True)

@@ -351,3 +351,15 @@ def test_no_policy_loses_a_company(
     untouched = [one for one in ran.outcomes if one.status is Status.UNTOUCHED]
     assert bool(untouched) <= (ran.ended == "halted")
     assert all(one.reason for one in untouched)
+
+
+@pytest.mark.parametrize("surprise", [ZeroDivisionError("no"), SystemExit(3)])
+def test_where_a_surprise_left_a_company_is_to_be_looked_up(surprise: BaseException) -> None:
+    def work(company: Company) -> Change:
+        if company.id:
+            return Change(before=("a",), after=("b",))
+        raise surprise
+
+    ran = run([company(0), company(1)], work, policy=FAST)
+    assert [one.status for one in ran.outcomes] == [Status.FAILED, Status.DONE]
+    assert set(ran.lost) == {0}
