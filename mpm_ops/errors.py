@@ -52,6 +52,8 @@ class MpmOpsError(Exception):
         #: Heads of the database before the plan, and where it was left; None when that is not known.
         self.found: tuple[str, ...] | None = None
         self.reached: tuple[str, ...] | None = None
+        #: So many steps of the plan are behind the database for sure, and on disk.
+        self.taken = 0
         #: Who held the lock that was waited for; empty when nobody is known.
         self.blocker = ""
 

@@ -192,6 +192,9 @@ def go(
     owner = installation.settings.owner_role
     older = outdated(installation, [one for one in course.companies if one.id in course.plans])
 
+    #: How many steps of their plans companies have behind them that are tried again.
+    come: dict[int, int] = {}
+
     def work(company: Company, pages: Account) -> Change:
         plan = course.found[company.id]
         if isinstance(plan, MpmOpsError):
@@ -208,11 +211,13 @@ def go(
         )
         if company.id in older:
             make_groups(installation, company.server, company.database)
+        since = come.get(company.id, 0)
         try:
             server = installation.server_of(company)
-            done = apply(server, company.database, plan, owner=owner, manner=manner, live=live)
-        except QueryError as exc:
-            if exc.sqlstate == _LOCK_NOT_AVAILABLE:
+            done = apply(server, company.database, plan, owner=owner, manner=manner, live=live, since=since)
+        except MpmOpsError as exc:
+            come[company.id] = max(since, exc.taken)
+            if isinstance(exc, QueryError) and exc.sqlstate == _LOCK_NOT_AVAILABLE:
                 exc.blocker = pages.watch.blocker(company)
             raise
         if not done.steps:

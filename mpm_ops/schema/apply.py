@@ -63,8 +63,11 @@ def apply(
     owner: str | None,
     manner: Manner | None = None,
     live: LivePool | None = None,
+    since: int = 0,
 ) -> Applied:
     """Take `database` along `plan` from wherever on it the database is, as role `owner`.
+
+    `since` is how many steps an attempt before this one has taken, as its error tells (`taken`).
 
     A failing revision is rolled back and leaves the database exactly at the revision before it; the error tells
     which (`revision`) and where the database is now (`reached`). Commits before the last are not waited for, the
@@ -92,14 +95,14 @@ def apply(
         run_script(connection, setup)
         state = read_heads(connection)
         with _left_at(state):
-            steps = plan.rest(state)
-            if steps is None:
+            taken = plan.taken(state, since=since)
+            if taken is None:
                 raise StateChanged(
                     f"the database is at {', '.join(state) or 'base'}, not at {', '.join(plan.before) or 'base'}",
                     hint="Another run has changed it, or its stamp is wrong: run the command again with --verify.",
                 )
-            _Application(server, connection, manner, owner, live, plan).go(state, steps)
-    return Applied(before=state, steps=steps)
+            _Application(server, connection, manner, owner, live, plan, taken).go(state)
+    return Applied(before=state, steps=plan.steps[taken:])
 
 
 @contextmanager
@@ -147,14 +150,15 @@ class _Application:
     owner: str | None
     live: LivePool | None
     plan: Plan
-    #: Heads of the database as far as it is known.
-    reached: tuple[str, ...] = ()
+    #: How many steps of the plan the database has behind it, as far as that is known.
+    taken: int
 
-    def go(self, state: tuple[str, ...], steps: Sequence[Step]) -> None:
+    def go(self, state: tuple[str, ...]) -> None:
         """Take the steps, from `state` on; an error tells the revision, and the state that was reached.
 
         With none the database is there already, and the stamp has misled whoever planned this.
         """
+        steps = self.plan.steps[self.taken :]
         if not steps:
             stamp = databases.stamp(self.connection.info.dbname, state).as_string()
             # Waited for: a step that another session took here may not be on disk yet.
@@ -164,20 +168,18 @@ class _Application:
                 "these revisions cannot share one transaction: one of them is live or runs outside a transaction",
                 hint="Run it without the option for one transaction.",
             )
-        self.reached = state
+        begin = self.taken
         try:
             for message in self._messages(steps):
                 began = time.monotonic()
                 rows = self._run(message, last=message[-1][-1] is steps[-1])
-                self.reached = message[-1][-1].after
+                self.taken += sum(map(len, message))
                 if self.manner.probe:  # each transaction is then a message by itself
                     self.manner.on_commit(message[0], rows, time.monotonic() - began)
         except MpmOpsError as exc:
-            ahead = self.plan.rest(self.reached)
-            known = self._recovers(state, ahead[0] if ahead else None)
-            ahead = self.plan.rest(self.reached)
-            exc.found, exc.reached = state, self.reached if known else None
-            exc.revision = exc.revision or (ahead[0].revision if ahead else "")
+            exc.found, exc.reached = state, self._recovered(begin)
+            exc.taken = self.taken
+            exc.revision = exc.revision or next((step.revision for step in self.plan.steps[self.taken :]), "")
             raise
 
     def _messages(self, steps: Sequence[Step]) -> list[list[Transaction]]:
@@ -227,7 +229,7 @@ class _Application:
                 if done < refused:
                     # The server looks at the syntax of all before it runs any: those before it are still to be run.
                     self._send(message[:refused], last=True)
-                self.reached = message[refused - 1][-1].after if refused else self.reached
+                self.taken += sum(map(len, message[:refused]))
                 exc.revision = _owner_of(exc.statement, message[refused])
             raise
 
@@ -268,16 +270,16 @@ class _Application:
                 )
             )
 
-    def _recovers(self, state: tuple[str, ...], step: Step | None) -> bool:
-        """Roll the failed transaction of `step` back, and see that the steps before it are on disk.
+    def _recovered(self, begin: int) -> tuple[str, ...] | None:
+        """Roll the failed transaction back, see that the steps before it are on disk, and return the state.
 
-        False when the server has gone with the connection: how far it got is not known then.
+        None when the server has gone with the connection: how far it got is not known then.
         """
         try:
             self.connection.rollback()
-            if step is not None and len(step.parts) > 1:
+            if any(len(step.parts) > 1 for step in self.plan.steps[self.taken : self.taken + 1]):
                 run_script(self.connection, [UNMARK])  # it was refused, and did not break off
-            if self.reached != state:
+            if self.taken > begin:
                 run_script(self.connection, [*self._begin(last=True), "SELECT pg_current_xact_id()", "COMMIT"])
         except (psycopg.Error, MpmOpsError):
             # The connection is gone; the error under way says why. How far the server got is in the database.
@@ -285,10 +287,13 @@ class _Application:
             self.connection.close()
             try:
                 with self.server.connect(name, application=self.manner.application) as again:
-                    self.reached = read_heads(again)
+                    state = read_heads(again)
             except MpmOpsError:
-                return False
-        return True
+                return None
+            # A crash takes back what was not on disk: of two places, the first.
+            self.taken = self.plan.taken(state) or 0
+            return state
+        return self.plan.steps[self.taken - 1].after if self.taken else self.plan.before
 
 
 def _owner_of(statement: str, transaction: Transaction) -> str:

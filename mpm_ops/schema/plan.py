@@ -107,15 +107,15 @@ class Plan:
         """Twelve hex digits that change when any statement does."""
         return _hash(self.sql)
 
-    def rest(self, state: tuple[str, ...]) -> Sequence[Step] | None:
-        """Return the steps still to go from `state`; None when the plan does not pass there.
+    def taken(self, state: tuple[str, ...], *, since: int = 0) -> int | None:
+        """Return after how many steps a database is at `state`; None when the plan does not pass there.
 
-        A run that broke off half-way, or another runner, may have taken the database along.
+        A run that broke off half-way, or another runner, may have taken the database along. A plan that goes down and
+        up passes a state twice: with `since` steps taken already the second may be meant, and without the first.
         """
-        if state == self.before:
-            return self.steps
-        passed = [step.after for step in self.steps]
-        return self.steps[passed.index(state) + 1 :] if state in passed else None
+        states = [self.before, *(step.after for step in self.steps)]
+        places = [number for number, its in enumerate(states) if its == state]
+        return next((number for number in places if number >= since), places[0] if places else None)
 
 
 def _hash(text: str) -> str:
