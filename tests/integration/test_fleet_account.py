@@ -227,7 +227,7 @@ def test_a_company_registered_under_a_live_revision_has_it(
     assert [(one.revision, one.direction) for one in ops.history(company.id)[:-1]] == [("o1", "fresh")]
 
 
-@pytest.mark.parametrize("hook", ["on_start", "on_outcome", "on_note"])
+@pytest.mark.parametrize("hook", ["on_run", "on_start", "on_outcome", "on_note"])
 def test_a_hook_that_raises_stops_the_run_and_the_account_is_written(
     ops: Ops, fleet: list[Company], server: Server, hook: str
 ) -> None:
@@ -241,9 +241,9 @@ def test_a_hook_that_raises_stops_the_run_and_the_account_is_written(
         ops.migrate_tenant(policy=policy, hooks=Hooks(**{hook: broken}))
     report = ops.run(1)
     assert (report.ended, report.reason) == ("halted", "a hook raised ZeroDivisionError: a notebook's own")
-    assert statuses(report) == ("uuuu" if hook == "on_start" else "duuu")
+    assert statuses(report) == ("uuuu" if hook in ("on_run", "on_start") else "duuu")
     assert [one.after for one in report.outcomes] == [truth(server, company)[0] for company in fleet]
-    assert statuses(ops.resume_run(1, policy=FAST)) == ("dddd" if hook == "on_start" else "ddd")
+    assert statuses(ops.resume_run(1, policy=FAST)) == ("dddd" if hook in ("on_run", "on_start") else "ddd")
 
 
 def test_the_account_of_a_stage_is_written_while_it_soaks(ops: Ops, fleet: list[Company]) -> None:
