@@ -110,11 +110,12 @@ def _at_rest(installation: Installation, companies: Sequence[Company]) -> dict[s
     Asked before any is opened: what is written in between makes the next check look again.
     """
     found: dict[str, tuple[int, str]] = {}
-    for server in by_server(companies):
+    for server, there in by_server(companies).items():
         # One that does not answer is told by each of its companies.
         with suppress(MpmOpsError), installation.maintenance(server) as connection:
             counters = databases.at_rest(connection, f"{installation.settings.prefix}company_")
-            found |= {name: (_major(connection), one) for name, one in counters.items()}
+            at_home = counters.keys() & {company.database for company in there}  # not a copy of another server's
+            found |= {name: (_major(connection), counters[name]) for name in at_home}
     return found
 
 

@@ -66,7 +66,9 @@ def stamped(
     for server, there in by_server(companies).items():
         try:
             with installation.maintenance(server) as connection:
-                found |= databases.stamps(connection, f"{installation.settings.prefix}company_")
+                stamps = databases.stamps(connection, f"{installation.settings.prefix}company_")
+                # Another server may have a database of the same name: an old copy, a restored one.
+                found |= {company.database: stamps[company.database] for company in there if company.database in stamps}
         except MpmOpsError as exc:
             if server == MAIN:
                 raise  # nothing is known without the central database

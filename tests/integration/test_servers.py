@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 from pydantic import SecretStr
 
 from mpm_ops import Company, Ops, Policy, Settings
@@ -20,6 +22,7 @@ from mpm_ops.errors import Busy, InvalidInput, MpmOpsError, UnknownServer
 from mpm_ops.postgres import databases, roles
 from mpm_ops.postgres.embedded import EmbeddedServer
 from mpm_ops.postgres.server import Server
+from mpm_ops.schema.apply import LOCK
 from mpm_ops.settings import load_settings
 from tests.conftest import PREFIX, reachable_directory
 from tests.integration.test_fleet import ADD_X, column, revise, statuses
@@ -104,6 +107,50 @@ def test_a_run_goes_over_all_servers(ops: Ops, fleet: list[Company], server: Ser
         databases.drop(connection, fleet[3].database)
     assert statuses(ops.migrate_tenant(policy=FAST, create_missing=True)) == "ssss"
     assert truth(west, fleet[3]) == (("o1",), ("o1",))
+
+
+@pytest.fixture
+def copied(ops: Ops, fleet: list[Company], server: Server) -> list[int | str]:
+    """An old copy of a western company on the main server; the ids of that company and of one that lives there."""
+    column(ops, "o1", None)
+    with server.connect("postgres") as connection:
+        databases.create(connection, fleet[1].database)
+        connection.execute(databases.stamp(fleet[1].database, ["o1"]))
+    return [fleet[1].id, fleet[0].id]  # the server with the copy is asked last
+
+
+def test_a_copy_on_another_server_says_nothing_of_the_company(
+    ops: Ops, fleet: list[Company], west: Server, copied: list[int | str]
+) -> None:
+    assert [state.state for state in ops.tenant_states(copied)] == ["behind", "behind"]
+    assert statuses(ops.migrate_tenant(copied, policy=FAST)) == "dd"
+    assert truth(west, fleet[1]) == (("o1",), ("o1",))
+
+
+def test_drift_of_a_company_is_seen_beside_its_copy(
+    ops: Ops, fleet: list[Company], server: Server, west: Server, copied: list[int | str]
+) -> None:
+    for _ in range(2):  # the second one remembers what the counters of both were at rest
+        assert [one.clean for one in ops.drift(copied)] == [True, True]
+    with west.connect(fleet[1].database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN by_hand text")
+    wait_until(lambda: at_rest(west, fleet[1]))
+    assert [one.clean for one in ops.drift(copied)] == [False, True]
+
+
+def at_rest(server: Server, company: Company) -> bool:
+    with server.connect("postgres") as connection:
+        return company.database in databases.at_rest(connection, company.database)
+
+
+def test_who_is_at_a_copy_is_not_at_the_company(
+    ops: Ops, fleet: list[Company], server: Server, maintenance: psycopg.Connection, copied: list[int | str]
+) -> None:
+    with server.connect(fleet[1].database) as other, locks.try_lock(other, LOCK):
+        assert ops.status().busy == []
+    name = sql.Identifier(fleet[1].database)
+    maintenance.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+    assert {state.state for state in ops.status().states} == {"behind"}
 
 
 def test_who_holds_a_lock_on_the_other_server_is_named(ops: Ops, fleet: list[Company], west: Server) -> None:
