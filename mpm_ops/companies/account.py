@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,15 +15,16 @@ from mpm_ops.central import ledger
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.killed import settle_all
+from mpm_ops.companies.sizes import sizes_of
 from mpm_ops.companies.states import read_stamps
 from mpm_ops.companies.watch import Watch
-from mpm_ops.errors import MpmOpsError, ServerError
+from mpm_ops.errors import MpmOpsError
 from mpm_ops.fleet import runner
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change, Controls, Ran
-from mpm_ops.postgres import databases, locks
+from mpm_ops.postgres import locks
 from mpm_ops.postgres.server import translated
-from mpm_ops.records import MAIN, Company, FleetReport, Outcome, Status
+from mpm_ops.records import Company, FleetReport, Outcome, Status
 from mpm_ops.settings import operator
 
 #: Outcomes are written together for so long, in seconds: a statement for each costs a tenth of the work itself.
@@ -319,12 +319,7 @@ def _expected(
     """Return how long each company is going to take: as long as the last time, else in proportion to its size."""
     past = ledger.durations(connection, action)
     unknown = [company for company in companies if company.id not in past]
-    sizes: dict[str, int] = {}
-    for server, there in by_server(unknown).items():
-        # A server that is away makes nobody wait; its companies tell when it is their turn.
-        with suppress(ServerError), ExitStack() as stack:
-            asked = connection if server == MAIN else stack.enter_context(installation.maintenance(server))
-            sizes |= databases.sizes(asked, [company.database for company in there])
+    sizes = sizes_of(installation, unknown)
     # What a byte takes does not matter, only who goes first; the mean of the known keeps the two comparable.
     total = sum(sizes.values()) or 1
     mean = sum(past.values()) / len(past) if past else 1.0

@@ -16,11 +16,12 @@ from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.clone import clone
 from mpm_ops.companies.grants import after_step, before_step
 from mpm_ops.companies.groups import outdated
-from mpm_ops.companies.installation import Installation, by_server
+from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.migrations import Course, upgrade
 from mpm_ops.companies.preflight import preflight
 from mpm_ops.companies.rehearsal import Rehearsal, Rehearsed, RehearsedStep, TableLock
 from mpm_ops.companies.scratch import scratch_name
+from mpm_ops.companies.sizes import sizes_of
 from mpm_ops.errors import MpmOpsError
 from mpm_ops.fleet.attempts import failure_of
 from mpm_ops.fleet.policy import Policy
@@ -69,7 +70,7 @@ def rehearse(
     course = upgrade(installation, companies)
     plans = course.plans
     waiting = [company for company in companies if company.id in plans]
-    chosen = riskiest(waiting, _sizes(installation, waiting), count)
+    chosen = riskiest(waiting, sizes_of(installation, waiting), count)
     hooks.on_start({company.id: 1.0 for company, _ in chosen})
     clones = []
     with terminated_as_interrupted(), closing(LivePool()) as live:
@@ -195,14 +196,6 @@ def _locks(rows: Sequence[Row], tables: Mapping[str, str]) -> list[TableLock]:
 def _spelled(mode: str) -> str:
     """Return AccessExclusiveLock as ACCESS EXCLUSIVE."""
     return " ".join(re.findall("[A-Z][a-z]+", mode.removesuffix("Lock"))).upper()
-
-
-def _sizes(installation: Installation, companies: Sequence[Company]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for server, there in by_server(companies).items():
-        with installation.maintenance(server) as connection:
-            found |= databases.sizes(connection, [company.database for company in there])
-    return found
 
 
 def _outcome(tried: Rehearsed) -> Outcome:

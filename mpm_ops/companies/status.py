@@ -31,14 +31,9 @@ def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
     for server, there in by_server(companies).items():
         # One that does not answer is told already: its companies are unreachable.
         with suppress(ServerError), installation.maintenance(server) as connection:
-<<<<<<< HEAD
-            held |= at_work(connection)
-            shut |= databases.shut(connection, f"{installation.settings.prefix}company_")
-=======
             at_home = {company.database for company in there}  # not a copy of another server's
-            held |= locks.holders(connection, LOCK) & at_home
+            held |= at_work(connection) & at_home
             shut |= databases.shut(connection, f"{installation.settings.prefix}company_") & at_home
->>>>>>> 2aacf5d (Believe of each server only what it says of its own companies)
     found = [dataclasses.replace(one, state="unreachable") if one.database in shut else one for one in found]
     with installation.central() as connection:
         failed = ledger.failed_last(connection)

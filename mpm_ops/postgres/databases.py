@@ -45,11 +45,19 @@ def at_rest(connection: psycopg.Connection, prefix: str) -> dict[str, str]:
 
 
 def sizes(connection: psycopg.Connection, names: Collection[str]) -> dict[str, int]:
-    """Return the bytes that each of these databases takes on disk; one that is gone is not in it. Read-only."""
+    """Return the bytes that each of these databases takes on disk. Read-only.
+
+    One that is gone is not in it, nor one whose size the login may not know.
+    """
     rows = connection.execute(
-        "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname = ANY(%s)", [list(names)]
+        """
+        SELECT datname, pg_database_size(oid) FROM pg_database
+        WHERE datname = ANY(%s)
+          AND (has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE'))
+        """,
+        [list(names)],
     )
-    return dict(rows.fetchall())
+    return {name: size for name, size in rows if size is not None}
 
 
 def oids(connection: psycopg.Connection, names: Collection[str]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from mpm_ops import Ops, Status
+from mpm_ops import Company, Ops, Status
 from mpm_ops.postgres import databases, roles
 from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX, make_settings
@@ -36,6 +36,27 @@ def deployer(server: Server, tmp_path: Path) -> Iterator[Ops]:
             databases.drop(connection, database)
         for role in sorted(roles.names(connection, PREFIX_HERE), key=lambda role: role == name):
             roles.drop(connection, role)
+
+
+@pytest.fixture
+def pair(deployer: Ops) -> list[Company]:
+    names = ("Acme", "Bright")
+    given = [(name, f"info@{name}.example.com", f"ada@{name}.example.com") for name in names]
+    return [
+        deployer.register(name=name, email=email, admin_email=admin, admin_password="correct horse")
+        for name, email, admin in given
+    ]
+
+
+def test_a_size_that_a_deployer_may_not_know_stops_nobody(deployer: Ops, pair: list[Company], server: Server) -> None:
+    own_revision(deployer.settings, "o1", None, "op.execute('CREATE TABLE t (i int)')", "op.execute('DROP TABLE t')")
+    deployer.forget_revisions()
+    with server.connect("postgres") as connection:
+        owner = sql.SQL("ALTER DATABASE {} OWNER TO {}")
+        connection.execute(owner.format(sql.Identifier(pair[0].database), sql.Identifier(connection.info.user)))
+    report = deployer.migrate_tenant()
+    assert [outcome.status for outcome in report.outcomes] == [Status.FAILED, Status.DONE]
+    assert "permission denied" in report.failed[0].why
 
 
 def test_a_deployer_without_superuser_does_the_whole_job(deployer: Ops) -> None:
