@@ -19,13 +19,14 @@ from mpm_ops import Company, Ops, Policy, Settings
 from mpm_ops.central import ledger
 from mpm_ops.companies.register import STEPS
 from mpm_ops.errors import Busy, InvalidInput, MpmOpsError, UnknownServer
-from mpm_ops.postgres import databases, roles
+from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.postgres.embedded import EmbeddedServer
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema.apply import LOCK
 from mpm_ops.settings import load_settings
 from tests.conftest import PREFIX, reachable_directory
 from tests.integration.test_fleet import ADD_X, column, revise, statuses
+from tests.integration.test_fleet_broken_off import wait_until
 from tests.integration.test_fleet_killed import begun
 from tests.integration.test_migrations import Register, core_head, truth
 from tests.integration.test_register import GIVEN, SCRIPT, environment
