@@ -9,6 +9,7 @@
     │   ├── UnknownPlugin
     │   ├── UnknownRun
     │   └── AlreadyExists           a company or an e-mail that is there already
+    ├── NoDatabase                  a company that no database is recorded for
     ├── LoginFailed                 unknown e-mail or wrong password: never says which
     ├── ServerError                 the server, not the statement
     │   ├── ServerUnavailable       down, unreachable, or refuses this login
@@ -86,6 +87,13 @@ class UnknownRun(UsageError):
 
 class AlreadyExists(UsageError):
     """A company or an e-mail address is registered already."""
+
+
+class NoDatabase(MpmOpsError):
+    """It has no row in company_databases, so nobody knows its database."""
+
+    def __init__(self, company: str) -> None:
+        super().__init__(hint="To see what to do: mpm-ops audit", company=company)
 
 
 class LoginFailed(MpmOpsError):

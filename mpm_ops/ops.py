@@ -212,9 +212,10 @@ class Ops:
         With `create_missing` a company whose database is gone gets an empty new one first.
         """
         chosen = self._chosen(companies, policy)
+        made: Sequence[str] = ()
         if create_missing:
-            missing_databases.create(self._installation, chosen)
-        course = migrations.upgrade(self._installation, chosen, verify=verify)
+            made = missing_databases.create(self._installation, chosen)
+        course = migrations.upgrade(self._installation, chosen, verify=verify, notes=made)
         return self._go(course, policy, hooks)
 
     def dry_run(self, companies: Companies = None, *, policy: Policy | None = None, verify: bool = False) -> DryRun:
@@ -408,11 +409,11 @@ class Ops:
         """
         key = (company.server, personal_data)
         if key not in self._readers and self._installation.is_analyst:
-            self._readers[key] = Login(self._installation.server_of(company))
+            self._readers[key] = Login(self._installation.server_named(company.server))
         if key not in self._readers:
             person = re.sub(r"[^a-z0-9]", "", operator().lower())[:12]
             self._readers[key] = ShortLogin(
-                self._installation.server_of(company),
+                self._installation.server_named(company.server),
                 self._maintenance(company),
                 name=f"{self.settings.prefix}reader_{person}",
                 connections=self.settings.workers + 8,

@@ -16,7 +16,7 @@ from mpm_ops.analysis.access import Login
 from mpm_ops.analysis.guard import Answer, Cut, Limits
 from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
-from mpm_ops.errors import QueryError, UsageError
+from mpm_ops.errors import NoDatabase, QueryError, UsageError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.watched import WatchedConnection
 from mpm_ops.records import Company, Question
@@ -159,10 +159,12 @@ class CompanyReader:
     @contextmanager
     def _connection(self, *, keep: bool = True) -> Iterator[WatchedConnection]:
         database = self.company.database
+        if not database:
+            raise NoDatabase(self.name)
         read, personal = roles.read_group(database), roles.personal_group(database)
         # Without the personal group, nothing has been masked for the other one yet.
         self._login.admit(personal if self.personal_data else read, beside=personal)
-        with self._login.lend(self.company.database, keep=keep) as connection:
+        with self._login.lend(database, keep=keep) as connection:
             yield connection
 
     def _suggestion(self, error: QueryError) -> str:

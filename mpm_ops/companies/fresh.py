@@ -65,7 +65,7 @@ def _plan(heads: tuple[str, ...], oids: Mapping[int, int]) -> dict[str, object]:
 
 
 def _replace(installation: Installation, company: Company, template: str) -> None:
-    name = company.database
+    name, server = company.database, installation.server_of(company)
     with (
         installation.maintenance(company.server) as connection,
         # Held to the end, outside of the company's database, which is replaced on the way.
@@ -75,7 +75,7 @@ def _replace(installation: Installation, company: Company, template: str) -> Non
             raise Busy(hint="Wait for the other run to end, then run this again.")
         for leftover in (f"{name}_new", f"{name}_old"):  # of a run that was killed
             databases.drop(connection, leftover)
-        with installation.server_of(company).connect(name) as held, try_alone(held) as got:
+        with server.connect(name) as held, try_alone(held) as got:
             if not got:
                 raise Busy(hint="Wait for the other run to end, then run this again.")
             _prepare(installation, connection, company, template)

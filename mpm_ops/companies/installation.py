@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from mpm_ops.errors import QueryError, ServerUnavailable
+from mpm_ops.errors import NoDatabase, QueryError, ServerUnavailable
 from mpm_ops.postgres import databases, hardening, locks, roles
 from mpm_ops.postgres.chosen import chosen_server
 from mpm_ops.postgres.server import Server, translated
@@ -64,7 +64,9 @@ class Installation:
         return self._others[name]
 
     def server_of(self, company: Company) -> Server:
-        """Return the server that a company's database is on. Raises UnknownServer, ServerUnavailable."""
+        """Return the server that a company's database is on. Raises NoDatabase, UnknownServer, ServerUnavailable."""
+        if not company.database:
+            raise NoDatabase(company.name)
         return self.server_named(company.server)
 
     @property

@@ -64,8 +64,13 @@ class Course:
         return {plan.hash: plan for plan in self.plans.values()}
 
 
-def upgrade(installation: Installation, companies: Sequence[Company], *, verify: bool = False) -> Course:
-    """Plan what is pending. A company with nothing pending needs no connection to its database. Read-only."""
+def upgrade(
+    installation: Installation, companies: Sequence[Company], *, verify: bool = False, notes: Sequence[str] = ()
+) -> Course:
+    """Plan what is pending. A company with nothing pending needs no connection to its database. Read-only.
+
+    `notes` is what the operator should know of what was done before.
+    """
     tree = installation.tenant_tree
     tree.heads()  # a tree that is not in order stops the run before the first company
 
@@ -73,7 +78,7 @@ def upgrade(installation: Installation, companies: Sequence[Company], *, verify:
         found = tree.upgrade_plan(heads)
         return found if found.steps else "nothing to migrate"
 
-    return _course(installation, "migrate-tenant", companies, lambda *_: plan, verify=verify)
+    return _course(installation, "migrate-tenant", companies, lambda *_: plan, verify=verify, notes=notes)
 
 
 def rollback(installation: Installation, companies: Sequence[Company], *, step: int | None) -> Course:
@@ -255,15 +260,16 @@ def _course(
     planner: Callable[[psycopg.Connection, Stamps], Planner],
     *,
     verify: bool = False,
+    notes: Sequence[str] = (),
 ) -> Course:
     stamps = read_stamps(installation, companies, verify=verify)
     with installation.central() as connection:
         plan = planner(connection, stamps)
         found = {company.id: _found(plan, company, stamps) for company in companies}
         plans = {one.hash: one for one in found.values() if isinstance(one, Plan)}
-        notes = _edited(connection, list(plans.values())) if plans else []
+        edited = _edited(connection, list(plans.values())) if plans else []
     wrong = mistaken(installation, companies, stamps) if verify else {}
-    return Course(action=action, companies=companies, stamps=stamps, found=found, notes=notes, wrong=wrong)
+    return Course(action=action, companies=companies, stamps=stamps, found=found, notes=[*notes, *edited], wrong=wrong)
 
 
 def _found(planner: Planner, company: Company, stamps: Stamps) -> Plan | str | MpmOpsError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 
 import psycopg
 
@@ -12,30 +12,56 @@ from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.grants import grant, reading_list
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.template import ensure_template, template_heads
+from mpm_ops.errors import MpmOpsError
 from mpm_ops.postgres import databases, locks, roles
-from mpm_ops.records import Company, Outcome, Status
+from mpm_ops.postgres.server import translated
+from mpm_ops.records import MAIN, Company, Outcome, Status
 from mpm_ops.settings import operator
 
 
-def create(installation: Installation, companies: Sequence[Company]) -> list[Company]:
-    """Create the databases of those companies that have none; return whose. Existing ones are not touched.
+def create(installation: Installation, companies: Sequence[Company]) -> list[str]:
+    """Create the databases of those companies that have none; tell for whom, and for whom it failed and why.
 
+    Existing ones are not touched. A company that no database is recorded for gets none, and a server that is away
+    costs only its own companies: the run that follows tells of both.
     Those created are a run of their own in the ledger: what was done to the database that is gone is not to be undone.
     """
     created: list[Company] = []
+    failed: list[str] = []
     try:
-        for server, there in by_server(companies).items():
-            with installation.maintenance(server) as connection:
-                known = set(databases.names(connection, f"{installation.settings.prefix}company_"))
-                for company in there:
-                    if company.database not in known:
-                        with locks.lock(connection, f"fresh {company.database}"):
-                            _create(installation, connection, company)
-                        created.append(company)
+        for server, there in by_server(company for company in companies if company.database).items():
+            try:
+                with installation.maintenance(server) as connection:
+                    known = set(databases.names(connection, f"{installation.settings.prefix}company_"))
+                    for company in there:
+                        if company.database not in known:
+                            _try(installation, connection, company, created, failed)
+            except MpmOpsError:
+                if server == MAIN:
+                    raise  # nothing goes without the central database
     finally:
         if created:
             _record(installation, created)
-    return created
+    return [*(f"{one}: its database did not exist; it was made anew, and is empty" for one in created), *failed]
+
+
+def _try(
+    installation: Installation,
+    connection: psycopg.Connection,
+    company: Company,
+    created: list[Company],
+    failed: list[str],
+) -> None:
+    """Create a company's database, unless another process was faster, and add to those created, or that failed."""
+    name = company.database
+    try:
+        with translated(), locks.lock(connection, f"fresh {name}"):
+            if not databases.exists(connection, name):
+                with _beside(connection, f"{name}_new") as new:
+                    _create(installation, connection, company, new)
+                created.append(company)
+    except MpmOpsError as exc:
+        failed.append(f"{company}: its database could not be made: {exc}")
 
 
 def _record(installation: Installation, created: Sequence[Company]) -> None:
@@ -59,11 +85,21 @@ def _record(installation: Installation, created: Sequence[Company]) -> None:
         ledger.record(connection, run_id, list(done.values()))
 
 
-def _create(installation: Installation, connection: psycopg.Connection, company: Company) -> None:
-    owner, name = installation.settings.owner_role, company.database
-    new = f"{name}_new"
-    template = ensure_template(installation, connection, server=company.server)
+@contextmanager
+def _beside(connection: psycopg.Connection, new: str) -> Iterator[str]:
+    """Lend the name of a database that is made ready in the block and renamed at its end; nothing is left of it."""
     databases.drop(connection, new)  # of a process that was killed here
+    try:
+        yield new
+    except BaseException:
+        with suppress(psycopg.Error):
+            databases.drop(connection, new)
+        raise
+
+
+def _create(installation: Installation, connection: psycopg.Connection, company: Company, new: str) -> None:
+    owner, name = installation.settings.owner_role, company.database
+    template = ensure_template(installation, connection, server=company.server)
     databases.create(connection, new, owner=owner, template=template)
     groups = roles.groups(name)
     for group in groups:

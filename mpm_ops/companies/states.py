@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from mpm_ops.companies.installation import Installation, by_server
-from mpm_ops.errors import MigrationError, MpmOpsError, UnknownState
+from mpm_ops.errors import MigrationError, MpmOpsError, NoDatabase, UnknownState
 from mpm_ops.postgres import databases
 from mpm_ops.records import MAIN, Company, CompanyState
 from mpm_ops.schema.apply import read_heads, try_alone
@@ -116,8 +116,10 @@ def heads_of(stamps: Stamps, company: Company) -> tuple[str, ...]:
     return found if isinstance(found, tuple) else ()
 
 
-def missing(company: Company) -> MigrationError:
+def missing(company: Company) -> MpmOpsError:
     """Return the error for a company whose database is not there."""
+    if not company.database:
+        return NoDatabase(company.name)
     return MigrationError(
         f"its database {company.database} does not exist",
         hint="Restore it from a backup, or make an empty one: mpm-ops migrate-tenant --create-missing",

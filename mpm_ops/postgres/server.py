@@ -10,7 +10,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import conninfo, errors, pq, sql
 
-from mpm_ops.errors import NotReadOnly, QueryError, ServerUnavailable, Transient, UsageError
+from mpm_ops.errors import InvalidInput, NotReadOnly, QueryError, ServerUnavailable, Transient, UsageError
 from mpm_ops.postgres import scram
 from mpm_ops.postgres.watched import WatchedConnection
 
@@ -127,6 +127,8 @@ class Server:
         return self._engines[database]
 
     def _connect(self, database: str, application: str, *, autocommit: bool = False) -> WatchedConnection:
+        if not database:
+            raise InvalidInput("the name of a database is empty")  # which the driver takes for the login's own
         given: dict[str, Any] = {"application_name": application, "connect_timeout": 10, "autocommit": autocommit}
         if self._keys:
             try:

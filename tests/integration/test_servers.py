@@ -173,9 +173,12 @@ def test_a_server_that_is_down_costs_only_its_own_companies(
     assert {failed.failure.kind for failed in report.failed if failed.failure} == {"ServerUnavailable"}
     status = ops.status()
     assert [state.state for state in status.states] == ["current", "unreachable"] * 2
+    column(ops, "o2", "o1")
+    report = ops.migrate_tenant(policy=FAST, create_missing=True)
+    assert statuses(report) == "dfdf"
     second[0].start()
     assert statuses(ops.resume_run(report.run_id or 0)) == "dd"
-    assert {truth(west if n % 2 else server, one) for n, one in enumerate(fleet)} == {(("o1",), ("o1",))}
+    assert {truth(west if n % 2 else server, one) for n, one in enumerate(fleet)} == {(("o2",), ("o2",))}
 
 
 def test_a_killed_run_is_settled_once_no_server_works_for_it(
