@@ -191,8 +191,8 @@ class FleetReport:
 
     @property
     def ok(self) -> bool:
-        """Whether no company failed and none was left untouched."""
-        return not self.failed and not self.counts[Status.UNTOUCHED]
+        """Whether every company is done, or had nothing to be done."""
+        return all(outcome.status in (Status.DONE, Status.SKIPPED) for outcome in self.outcomes)
 
     @property
     def causes(self) -> list[Cause]:

@@ -107,17 +107,18 @@ def _cell(value: object) -> str:
 
 
 def print_report(report: FleetReport, *, as_json: bool) -> None:
-    """Print a fleet report and end with its exit code: 1 some failed, 3 halted, 130 interrupted."""
+    """Print a fleet report and end with its exit code: 1 some failed or busy, 3 halted, 130 interrupted."""
     if as_json:
         print_json({**dataclasses.asdict(report), "causes": report.causes})
     else:
         _print_outcomes(report)
     if report.ended == "interrupted":
         raise typer.Exit(130)
-    # One that was halted behind its last company has failures to tell of, or a gate that is closed.
-    if report.ended == "halted" and (report.counts[Status.UNTOUCHED] or not report.failed):
+    # One that was halted behind its last company has failures to tell of, unless nobody was begun or a gate is closed.
+    begun = any(outcome.attempts for outcome in report.outcomes)
+    if report.ended == "halted" and (report.counts[Status.UNTOUCHED] or not report.failed or not begun):
         raise typer.Exit(3)
-    if report.failed:
+    if report.failed or report.counts[Status.BUSY] or report.ended == "abandoned":
         raise typer.Exit(1)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import psycopg
 
 from mpm_ops.central import ledger
 from mpm_ops.central.ledger import Planned
+from mpm_ops.companies.assertions import gate
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.killed import settle_all
 from mpm_ops.companies.sizes import sizes_of
@@ -91,6 +91,8 @@ class Job:
     #: Why nobody may be begun; empty when all may.
     refused: str = ""
     resumes: int | None = None
+    #: Companies of the same choice that an earlier run is done with: the gate is asked of a canary among them.
+    settled: Sequence[Company] = ()
 
 
 class Account:
@@ -186,6 +188,7 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
     began = time.monotonic()
     idle = {outcome.company_id: outcome for outcome in job.idle}
     waiting = [one.company for one in job.planned if one.company.id not in idle]
+    ended: Literal["finished", "halted"] = "halted" if job.refused else "finished"
     # One connection from the first word to the last: it holds the lock that says that the run is under way.
     connection = installation.server.open(installation.settings.central_database)
     try:
@@ -199,10 +202,12 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
                 plans=job.plans,
                 planned=job.planned,
                 idle=idle,
-                state="" if waiting else "finished",
+                state="" if waiting else ended,
                 resumes=job.resumes,
             )
             ledger.record(connection, run_id, [outcome for outcome in job.idle if outcome.failure])
+            if job.refused and not waiting:
+                ledger.close_run(connection, run_id, state=ended, reason=job.refused)
             expected = _expected(installation, connection, job.action, waiting) if waiting else {}
         pages = Account(installation, run_id, connection, by_server(waiting))
         weights = {one.company.id: expected.get(one.company.id, 1.0) for one in job.planned}
@@ -212,7 +217,7 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
         tell(hooks.on_start, weights | dict.fromkeys(idle, 0.0))
         for outcome in job.idle:
             tell(hooks.on_outcome, outcome)
-        ran, lost = Ran(outcomes=[], ended="finished"), ""
+        ran, lost = Ran(outcomes=[], ended=ended, reason=job.refused), ""
         if waiting:
             ran, lost = _steered(
                 installation, pages, job, waiting, policy=policy, hooks=hooks, tell=tell, expected=expected
@@ -264,12 +269,21 @@ def _steered(
         limits=account.limits,
         paused=account.paused,
         cancel=account.watch.cancel,
-        gate=lambda companies: _gate(installation, companies, policy),
+        gate=lambda companies: gate(
+            installation,
+            companies,
+            policy=policy,
+            application=account.application,
+            limits=account.limits,
+            cancel=account.watch.cancel,
+        ),
         on_outcomes=on_outcomes,
         stop=tell.why,
         on_note=lambda note: tell(hooks.on_note, note),
     )
     heads = {one.company.id: one.before for one in job.planned}
+    skipped = {outcome.company_id for outcome in job.idle if outcome.status is Status.SKIPPED}
+    idle = [one.company for one in job.planned if one.company.id in skipped]
     try:
         if job.refused:
             ran = refused(waiting, job.refused, heads)
@@ -282,6 +296,7 @@ def _steered(
                 controls=controls,
                 expected=expected,
                 heads=heads,
+                settled=[*job.settled, *idle],
             )
         return account.close(ran, waiting)
     finally:
@@ -325,40 +340,3 @@ def _expected(
     mean = sum(past.values()) / len(past) if past else 1.0
     guessed = {company.id: mean * len(unknown) * sizes.get(company.database, 0) / total for company in unknown}
     return past | guessed
-
-
-def _gate(installation: Installation, companies: Sequence[Company], policy: Policy) -> str:
-    """Ask the policy's assertion in every company of a stage; return who has rows that must not be there."""
-    if not policy.gate:
-        return ""
-
-    def ask(company: Company) -> str:
-        try:
-            rows = count_rows(installation, company, policy.gate, lock_timeout=policy.lock_timeout)
-        except MpmOpsError as exc:
-            return f"an error: {exc}"
-        return f"{rows} rows" if rows else ""
-
-    with ThreadPoolExecutor(policy.workers) as pool:
-        found = zip(companies, pool.map(ask, companies), strict=True)
-        bad = [f"{company} has {what}" for company, what in found if what]
-    return "; ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-
-
-def count_rows(installation: Installation, company: Company, query: str, *, lock_timeout: int) -> int:
-    """Count what an assertion, a SELECT of what must not be there, finds in a company. Read-only.
-
-    It waits for a table lock `lock_timeout` milliseconds, and whoever asked is told who has it then.
-    """
-    owner = installation.settings.owner_role
-    with (
-        installation.server_of(company).connect(
-            company.database, role=owner, application="mpm_ops/assert"
-        ) as connection,
-        connection.transaction(),
-    ):
-        connection.execute(f"SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = {lock_timeout:d}".encode())
-        text = f"SELECT count(*) FROM ({query}\n) AS offending"  # noqa: S608 an operator's own query
-        # As a prepared statement, which cannot be two.
-        row = connection.execute(text.encode(), prepare=True).fetchone()
-        return int(row[0]) if row else 0

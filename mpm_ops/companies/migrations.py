@@ -23,6 +23,7 @@ from mpm_ops.errors import (
     InvalidInput,
     MigrationError,
     MpmOpsError,
+    PreflightFailed,
     QueryError,
     RevisionError,
     ServerError,
@@ -184,16 +185,24 @@ def dry_run(course: Course, *, notes: Sequence[str] = ()) -> DryRun:
 
 
 def go(
-    installation: Installation, course: Course, *, policy: Policy, hooks: Hooks, resumes: int | None = None
+    installation: Installation,
+    course: Course,
+    *,
+    policy: Policy,
+    hooks: Hooks,
+    resumes: int | None = None,
+    settled: Sequence[Company] = (),
 ) -> FleetReport:
-    """Take the companies along their plans, with an outcome for each."""
-    misled = [one for one in course.companies if one.id in course.wrong and put_right(installation, one)]
-    failing: dict[int, MpmOpsError] = {}
+    """Take the companies along their plans, with an outcome for each.
+
+    `settled` are those that the run which it `resumes` is done with: the gate is asked of a canary among them.
+    """
+    misled, failing = _put_right(installation, course)
     if policy.preflight != "off":
-        failing = preflight(installation, course.plans, course.companies, policy=policy)
+        failing |= preflight(installation, course.plans, course.companies, policy=policy)
     refused = ""
-    if failing and policy.preflight == "stop":
-        refused = f"an assertion failed in {counted(len(failing), 'company')}"
+    if policy.preflight == "stop" and (bad := sum(isinstance(exc, PreflightFailed) for exc in failing.values())):
+        refused = f"an assertion failed in {counted(bad, 'company')}"
     owner = installation.settings.owner_role
     older = outdated(installation, [one for one in course.companies if one.id in course.plans])
 
@@ -238,6 +247,7 @@ def go(
         notes=[*course.notes, *(f"{one}: {course.wrong[one.id]}; put right" for one in misled)],
         refused=refused,
         resumes=resumes,
+        settled=settled,
     )
     with closing(LivePool()) as live:
         report = account(installation, job, policy=policy, hooks=hooks)
@@ -251,6 +261,22 @@ def _sweep_templates(installation: Installation, migrated: Sequence[Company]) ->
         # The run is over, and what is left is swept the next time.
         with suppress(ServerError, QueryError), installation.maintenance(server) as connection:
             sweep_replaced(installation, connection)
+
+
+def _put_right(installation: Installation, course: Course) -> tuple[list[Company], dict[int, MpmOpsError]]:
+    """Put wrong stamps right; return whose, and by company id why it did not go where nothing else would tell."""
+    right: list[Company] = []
+    failing: dict[int, MpmOpsError] = {}
+    for company in course.companies:
+        if company.id in course.wrong:
+            try:
+                if put_right(installation, company):
+                    right.append(company)
+            except MpmOpsError as exc:
+                if company.id not in course.plans:  # else its turn in the run tells why
+                    what = f"{course.wrong[company.id]}, which could not be put right: {exc}"
+                    failing[company.id] = MigrationError(what, company=company.name)
+    return right, failing
 
 
 def _course(
@@ -313,16 +339,16 @@ def _planned(course: Course, company: Company) -> Planned:
 
 
 def _idle(course: Course, failing: Mapping[int, MpmOpsError]) -> list[Outcome]:
-    """Return the outcomes that are known before the run: nothing to do, or an assertion that failed."""
+    """Return the outcomes that are known before the run: nothing to do, or an error of the company's own."""
     found = []
     for company in course.companies:
         heads = heads_of(course.stamps, company)
         plan = course.found[company.id]
         outcome = Outcome(company_id=company.id, company=company.name, status=Status.SKIPPED, before=heads, after=heads)
-        if isinstance(plan, str):
-            found.append(dataclasses.replace(outcome, reason=plan))
-        elif exc := failing.get(company.id):
+        if exc := failing.get(company.id):
             found.append(dataclasses.replace(outcome, status=Status.FAILED, failure=failure_of(exc)))
+        elif isinstance(plan, str):
+            found.append(dataclasses.replace(outcome, reason=plan))
     return found
 
 

@@ -85,7 +85,8 @@ def resume(
             settle(installation, connection, run_id)
         left = {one.company_id for one in history.outcomes(connection, run_id) if one.status not in _SETTLED}
     course = migrations.upgrade(installation, [company for company in chosen if company.id in left])
-    return migrations.go(installation, course, policy=policy, hooks=hooks, resumes=run_id)
+    settled = [company for company in chosen if company.id not in left]
+    return migrations.go(installation, course, policy=policy, hooks=hooks, resumes=run_id, settled=settled)
 
 
 def chosen_of(installation: Installation, run_id: int) -> Sequence[Company]:

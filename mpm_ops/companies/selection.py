@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mpm_ops.central import registry
 from mpm_ops.companies.installation import Installation
 from mpm_ops.errors import InvalidInput, MpmOpsError, UnknownServer
-from mpm_ops.fleet.policy import Policy
+from mpm_ops.fleet.policy import Policy, named
 from mpm_ops.records import MAIN, Company
 
 
@@ -17,7 +17,8 @@ def chosen(
 ) -> list[Company]:
     """Return the companies that `terms` name, or all active ones when it is None, as far as `policy` lets them.
 
-    Raises UnknownCompany for a term, in `terms` or in `policy.skip`, that names nobody. Read-only.
+    Raises UnknownCompany for a term, in `terms` or in `policy.skip`, that names nobody, and InvalidInput for a canary
+    that is none of them. Read-only.
     """
     with installation.central() as connection:
         found = registry.companies(connection) if terms is None else registry.find_all(connection, terms)
@@ -27,6 +28,9 @@ def chosen(
     kept = [company for company in found if company.id not in skipped]
     for pattern in policy.match:
         kept = _matching(installation, kept, pattern)
+    if strangers := named(policy.canary) - {company.id for company in kept}:
+        ids = ", ".join(f"#{number}" for number in sorted(strangers))
+        raise InvalidInput(f"the canary {ids} is not among the companies that are chosen")
     return kept
 
 

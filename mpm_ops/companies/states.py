@@ -91,19 +91,16 @@ def mistaken(installation: Installation, companies: Sequence[Company], verified:
 def put_right(installation: Installation, company: Company) -> bool:
     """Stamp a database with what its `alembic_version` says; False when a runner is at it, which stamps it itself.
 
-    Under that runner's lock: what was read before may be the past by now.
+    Under that runner's lock: what was read before may be the past by now. Raises what the server has against it.
     """
     owner = installation.settings.owner_role
-    try:
-        with (
-            installation.server_of(company).connect(company.database, role=owner) as connection,
-            try_alone(connection) as alone,
-        ):
-            if alone:
-                connection.execute(databases.stamp(company.database, read_heads(connection)))
-            return alone
-    except MpmOpsError:
-        return False  # its turn in the run tells why
+    with (
+        installation.server_of(company).connect(company.database, role=owner) as connection,
+        try_alone(connection) as alone,
+    ):
+        if alone:
+            connection.execute(databases.stamp(company.database, read_heads(connection)))
+        return alone
 
 
 def _listed(heads: tuple[str, ...] | None) -> str:

@@ -35,6 +35,11 @@ def counted(amount: str, total: int) -> int:
     return min(total, math.ceil(total * number / 100) if percent else number)
 
 
+def named(canary: str) -> set[int]:
+    """Return the ids in a canary that names companies; none when it is an amount."""
+    return {int(number) for number in re.findall(r"\d+", canary)} if canary.startswith("#") else set()
+
+
 class Policy(BaseModel):
     """How many companies at a time and in which order, how patient, how persistent, and when to stop.
 

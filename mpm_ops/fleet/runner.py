@@ -75,17 +75,19 @@ def run(
     controls: Controls | None = None,
     expected: Mapping[int, float] | None = None,
     heads: Mapping[int, tuple[str, ...]] | None = None,
+    settled: Sequence[Company] = (),
 ) -> Ran:
     """Do `work` for every company, in the stages of `policy`, and in each stage the longest first.
 
     `expected` is how long each company is going to take, by id: who takes longest must not be left for the end.
     `heads` is where each is believed to be: the account has it for those in which nobody came to look.
+    `settled` are companies that have nothing to be done; the gate behind the canary is asked of those it names.
     Callbacks run in the calling thread. Ctrl-C or SIGTERM begins no more companies and lets the running ones finish;
     a second one cancels them on the server. What was not begun is UNTOUCHED. Prints nothing.
     """
     with counted_interrupts() as interrupts, ThreadPoolExecutor(policy.workers, "mpm_ops") as pool:
         course = _Course(work, policy, controls or Controls(), interrupts, pool, heads or {}, total=len(companies))
-        for stage in stages(companies, policy):
+        for stage in stages(companies, policy, settled):
             if expected:
                 by_length = sorted(stage.companies, key=lambda company: -expected.get(company.id, 0.0))
                 stage = dataclasses.replace(stage, companies=by_length)
@@ -285,11 +287,12 @@ class _Course:
         """Let a stage soak, then ask the gate whether to go on."""
         self._asked = 0.0
         self._ask()  # which writes: who looks at the account meanwhile finds the whole stage in it
-        until = time.monotonic() + self.policy.soak
-        if self.policy.soak:
-            self.controls.on_note(f"{stage.name} is done; waiting {self.policy.soak:g} s")
+        soak = self.policy.soak if stage.companies else 0  # where nothing was done there is nothing to wait for
+        until = time.monotonic() + soak
+        if soak:
+            self.controls.on_note(f"{stage.name} is done; waiting {soak:g} s")
         while not self._stopping() and (left := until - time.monotonic()) > 0:
             self._ask()
             time.sleep(min(left, self.controls.every))
-        if not self._stopping() and (reason := self.controls.gate(stage.companies)):
+        if not self._stopping() and (reason := self.controls.gate([*stage.companies, *stage.settled])):
             self.stopped = f"the gate after the {stage.name} is closed: {reason}"

@@ -19,6 +19,21 @@ class Interrupts:
         return self.count > 0
 
 
+class _Count:
+    """Counts the signals of a block, and tells the block around it of them."""
+
+    def __init__(self, seen: Interrupts) -> None:
+        self._seen = seen
+        self.outer: list[_Count] = []
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        for one in self.outer:
+            one(number, frame)
+        self._seen.count += 1
+        if self._seen.count > 2:
+            signal.default_int_handler(number, frame)
+
+
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
     """Let SIGTERM break the block off as Ctrl-C does, so that what it has made is cleaned up."""
@@ -42,14 +57,11 @@ def counted_interrupts() -> Iterator[Interrupts]:
         yield seen  # only the main thread is told of signals
         return
 
-    def count(number: int, frame: FrameType | None) -> None:
-        seen.count += 1
-        if seen.count > 2:
-            signal.default_int_handler(number, frame)
-
+    count = _Count(seen)
     # As under nohup: who asked to be spared is spared.
     heard = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
     previous = {one: signal.signal(one, count) for one in heard}
+    count.outer = [handler for handler in previous.values() if isinstance(handler, _Count)][:1]
     try:
         yield seen
     finally:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from mpm_ops import Company, Ops, Settings
 from mpm_ops.central import ledger
 from mpm_ops.central.ledger import Planned
+from mpm_ops.postgres import locks
 from mpm_ops.postgres.server import Server
-from mpm_ops.schema.apply import apply
+from mpm_ops.schema.apply import LOCK, apply
 from tests.cli.conftest import Run
-from tests.integration.test_fleet import column
+from tests.integration.test_fleet import column, revise
+from tests.integration.test_fleet_account import NO_LONG_NAMES, assert_preflight, plant
 from tests.integration.test_migrations import Register, core_head, truth
 
 
@@ -18,6 +20,26 @@ def test_a_gate_that_is_closed_behind_the_last_company_is_exit_code_3(run: Run, 
     ran = run("migrate-tenant", "--canary", "1", "--gate", "SELECT 1")
     assert (ran.code, "1 done of 1" in ran.out, "the gate after the canary is closed" in ran.out) == (3, True, True)
     assert run("run", str(ops.runs()[0].id)).code == 3
+
+
+def test_an_assertion_that_fails_in_the_only_company_is_exit_code_3(
+    run: Run, ops: Ops, register: Register, server: Server
+) -> None:
+    company = register()
+    revise(ops, "o1", None, NO_LONG_NAMES)
+    assert_preflight(ops, "o1")
+    plant(server, company)
+    assert run("migrate-tenant").code == 3
+    assert run("run", str(ops.runs()[0].id)).code == 3
+
+
+def test_a_busy_company_is_exit_code_1(run: Run, ops: Ops, register: Register, server: Server) -> None:
+    company = register()
+    column(ops, "o1", None)
+    with server.connect(company.database) as other, locks.try_lock(other, LOCK):
+        assert run("migrate-tenant").code == 1
+    assert run("run", str(ops.runs()[0].id)).code == 1
+    assert run("migrate-tenant").code == 0
 
 
 def open_run_of_a_killed_process(ops: Ops, settings: Settings, server: Server, company: Company) -> int:
@@ -48,6 +70,7 @@ def test_a_killed_run_is_not_undone_without_consent(
     company = register()
     column(ops, "o1", None)
     run_id = open_run_of_a_killed_process(ops, settings, server, company)
+    assert run("run", str(run_id)).code == 1
     refused = run("rollback", "--run", str(run_id))
     assert (refused.code, "Add --force" in refused.err) == (2, True)
     assert truth(server, company) == (("o1",), ("o1",))

@@ -183,6 +183,8 @@ class Model:
         if isinstance(plan, str) or place is None:
             return _expected(one, heads, Status.SKIPPED, attempts=0)
         if policy.preflight != "off" and (revision := self._preflight(one, place, plan)):
+            if one.shut:
+                return _failed(one, heads, "ServerUnavailable", attempts=0)
             return _failed(one, heads, "PreflightFailed", revision=revision, attempts=0)
         its = self._applied(one, heads, (place, *plan), policy)
         return dataclasses.replace(its, planned=heads, verified=one.stamp)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from mpm_ops import Company, Ops, Status
+from mpm_ops import Company, Ops, Policy, Status
 from mpm_ops.postgres import databases, roles
 from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX, make_settings
@@ -57,6 +57,20 @@ def test_a_size_that_a_deployer_may_not_know_stops_nobody(deployer: Ops, pair: l
     report = deployer.migrate_tenant()
     assert [outcome.status for outcome in report.outcomes] == [Status.FAILED, Status.DONE]
     assert "permission denied" in report.failed[0].why
+
+
+def test_few_connections_fail_no_assertion(deployer: Ops, pair: list[Company], server: Server) -> None:
+    own_revision(deployer.settings, "o1", None, "op.execute('CREATE TABLE t (i int)')", "op.execute('DROP TABLE t')")
+    path = next(deployer.settings.own_tenant_migrations.glob("*o1.py"))
+    path.write_text(path.read_text() + '\npreflight = {"nobody": "SELECT 1 FROM people, pg_sleep(0.2)"}\n')
+    deployer.forget_revisions()
+    policy = Policy(workers=6, attempts=10, backoff=0.05, canary="2", gate="SELECT pg_sleep(0.2) WHERE 1 = 0")
+    login = sql.Identifier(f"{PREFIX_HERE}deployer")
+    with server.connect("postgres") as connection:
+        # One is kept for look-ups, one writes the account, one watches: the one that is left is for a company.
+        connection.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT 4").format(login))
+        report = deployer.migrate_tenant(policy=policy)
+    assert ([one.status for one in report.outcomes], report.ended) == ([Status.DONE] * 2, "finished")
 
 
 def test_a_deployer_without_superuser_does_the_whole_job(deployer: Ops) -> None:

@@ -353,6 +353,6 @@ def test_a_busy_company_is_told_and_taken_up_by_resume(
     revise(ops, "o1", None, *ADD_X)
     with server.connect(fleet[3].database) as other, locks.try_lock(other, LOCK):
         report = ops.migrate_tenant(policy=FAST)
-    assert statuses(report) == "dddb"
+    assert (statuses(report), report.ended, report.ok) == ("dddb", "finished", False)
     assert statuses(ops.resume_run(report.run_id or 0)) == "d"
     assert ledger.lock_key(3) == "run 3"

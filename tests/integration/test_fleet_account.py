@@ -204,6 +204,72 @@ def test_rows_that_go_anyway_stop_no_refresh(ops: Ops, register: Register, serve
     assert truth(server, company) == (("o1",), ("o1",))
 
 
+def test_an_assertion_that_fails_in_all_halts_the_run(ops: Ops, fleet: list[Company], server: Server) -> None:
+    revise(ops, "o1", None, NO_LONG_NAMES)
+    assert_preflight(ops, "o1")
+    for company in fleet:
+        plant(server, company)
+    report = ops.migrate_tenant(policy=FAST)
+    assert (statuses(report), report.ended, report.reason) == ("ffff", "halted", "an assertion failed in 4 companies")
+    assert (ops.runs()[0].state, ops.runs()[0].reason) == ("halted", report.reason)
+
+
+def test_a_company_that_cannot_be_asked_fails_alone(
+    ops: Ops, fleet: list[Company], maintenance: psycopg.Connection
+) -> None:
+    revise(ops, "o1", None, NO_LONG_NAMES)
+    assert_preflight(ops, "o1")
+    shut = sql.Identifier(fleet[1].database)
+    maintenance.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(shut))
+    report = ops.migrate_tenant(policy=FAST)
+    assert (statuses(report), report.ended) == ("dfdd", "finished")
+    assert "not currently accepting connections" in report.failed[0].why
+
+
+def test_a_gate_that_cannot_ask_is_closed_and_says_so(
+    ops: Ops, fleet: list[Company], maintenance: psycopg.Connection
+) -> None:
+    column(ops, "o1", None)
+    shut = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(fleet[0].database))
+    policy = FAST.model_copy(update={"canary": f"#{fleet[0].id}", "gate": "SELECT 1 WHERE false"})
+    report = ops.migrate_tenant(policy=policy, hooks=Hooks(on_outcome=lambda _: maintenance.execute(shut) and None))
+    assert (statuses(report), report.ended) == ("duuu", "halted")
+    assert f"{fleet[0]} could not be reached: " in report.reason
+
+
+def test_a_canary_that_is_nobody_is_refused(ops: Ops, fleet: list[Company]) -> None:
+    column(ops, "o1", None)
+    policy = Policy(canary=f"#{fleet[0].id} #99999")
+    with pytest.raises(InvalidInput, match=r"#99999 is not among"):
+        ops.migrate_tenant(policy=policy)
+    with pytest.raises(InvalidInput, match=f"#{fleet[0].id}, #99999 "):
+        ops.migrate_tenant(policy=policy.model_copy(update={"skip": (fleet[0].id,)}))
+
+
+def test_a_canary_that_is_current_is_asked_before_the_others_begin(ops: Ops, fleet: list[Company]) -> None:
+    column(ops, "o1", None)
+    policy = FAST.model_copy(update={"canary": f"#{fleet[0].id}", "gate": "SELECT 1", "soak": 3_600})
+    ops.migrate_tenant([fleet[0].id])
+    report = ops.migrate_tenant(policy=policy)
+    assert (statuses(report), report.ended) == ("suuu", "halted")
+    assert f"{fleet[0]} has 1 rows" in report.reason
+    # It is not in the account of what takes that run up, and is asked all the same.
+    resumed = ops.resume_run(report.run_id or 0, policy=policy)
+    assert (statuses(resumed), resumed.reason) == ("uuu", report.reason)
+
+
+def test_a_stamp_that_cannot_be_put_right_fails(
+    ops: Ops, fleet: list[Company], maintenance: psycopg.Connection
+) -> None:
+    maintenance.execute(databases.stamp(fleet[0].database, ["7c5534caebad"]))
+    name = sql.Identifier(fleet[0].database)
+    maintenance.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+    report = ops.migrate_tenant(policy=FAST, verify=True)
+    assert statuses(report) == "fsss"
+    assert "its stamp says 7c5534caebad" in report.failed[0].why
+    assert "could not be put right: cannot execute COMMENT in a read-only transaction" in report.failed[0].why
+
+
 def test_an_assertion_does_not_wait_for_ever(ops: Ops, fleet: list[Company], server: Server) -> None:
     revise(ops, "o1", None, NO_LONG_NAMES)
     assert_preflight(ops, "o1")

@@ -440,7 +440,7 @@ class Fleet(RuleBasedStateMachine):
         """The companies that the run must not have begun."""
         by_id = {self.fleet[nth].company.id: nth for nth in expected}
         waiting = [nth for nth, its in expected.items() if its.attempts]
-        if policy.preflight == "stop" and any(its.error == "PreflightFailed" for its in expected.values()) and waiting:
+        if policy.preflight == "stop" and any(its.error == "PreflightFailed" for its in expected.values()):
             assert report.ended == "halted"
             return waiting
         untouched = {by_id[one.company_id] for one in report.outcomes if one.status is Status.UNTOUCHED}

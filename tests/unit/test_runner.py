@@ -74,7 +74,7 @@ def test_every_company_ends_as_exactly_one_outcome(fates: list[str], workers: in
     assert sorted(told, key=lambda outcome: outcome.company_id) == outcomes
     report = FleetReport(run_id=None, action="test", outcomes=outcomes, seconds=0)
     assert sum(report.counts.values()) == len(fates)
-    assert report.ok == (not {"failed", "surprise", "exit", "transient"} & set(fates))
+    assert report.ok == (not {"busy", "failed", "surprise", "exit", "transient"} & set(fates))
 
 
 def test_only_transient_errors_are_tried_again() -> None:
