@@ -14,7 +14,7 @@ from mpm_ops.errors import Busy, MigrationError, MpmOpsError, QueryError, StateC
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.script import Row, run_script
 from mpm_ops.postgres.server import Server
-from mpm_ops.schema.concurrent import UNMARK, run_alone
+from mpm_ops.schema.concurrent import UNMARK, Progress, run_alone
 from mpm_ops.schema.live import LIVE, LivePool, LiveStep
 from mpm_ops.schema.live import LOCK as LOCK
 from mpm_ops.schema.plan import Part, Plan, Step
@@ -152,6 +152,8 @@ class _Application:
     plan: Plan
     #: How many steps of the plan the database has behind it, as far as that is known.
     taken: int
+    #: Of the step under way, where its parts commit one by one.
+    progress: Progress | None = None
 
     def go(self, state: tuple[str, ...]) -> None:
         """Take the steps, from `state` on; an error tells the revision, and the state that was reached.
@@ -204,16 +206,23 @@ class _Application:
         if step.live:
             self._run_live(step)
             return []
-        rows: list[Row] = []
-        for part in step.parts[:-1]:  # more than one only where a step is a message by itself
-            if part.transactional:
-                changes = self._changes(step, part)
-                script = [*self._begin(last=False), *changes, *self.manner.probe, "COMMIT"]
-                rows += run_script(self.connection, script)
-            else:
-                for statement in part.statements:
-                    run_alone(self.connection, statement)
+        # More parts than one only where a step is a message by itself.
+        self.progress = Progress.read(self.connection, step) if len(step.parts) > 1 else None
+        rows = self._run_parts(step, self.progress) if self.progress else []
         return rows + self._send(message, last=last)
+
+    def _run_parts(self, step: Step, progress: Progress) -> list[Row]:
+        """Run what a step commits before its last part, from where an attempt before this one was refused."""
+        rows: list[Row] = []
+        for part in step.parts[:-1]:
+            if not part.transactional:
+                for statement in part.statements:
+                    run_alone(self.connection, statement, progress)
+            elif not progress.passed(*part.statements):
+                changes = [*self._changes(step, part), progress.mark_done(*part.statements)]
+                rows += run_script(self.connection, [*self._begin(last=False), *changes, *self.manner.probe, "COMMIT"])
+                progress.committed(*part.statements)
+        return rows
 
     def _send(self, message: Sequence[Transaction], *, last: bool) -> list[Row]:
         script: list[str] = []
@@ -277,8 +286,8 @@ class _Application:
         """
         try:
             self.connection.rollback()
-            if any(len(step.parts) > 1 for step in self.plan.steps[self.taken : self.taken + 1]):
-                run_script(self.connection, [UNMARK])  # it was refused, and did not break off
+            if self.progress is not None:
+                run_script(self.connection, [self.progress.mark_refused()])  # it was refused, and did not break off
             if self.taken > begin:
                 run_script(self.connection, [*self._begin(last=True), "SELECT pg_current_xact_id()", "COMMIT"])
         except (psycopg.Error, MpmOpsError):

@@ -104,8 +104,11 @@ class Plan:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hex digits that change when any statement does."""
-        return _hash(self.sql)
+        """Twelve hex digits that change when any statement does, and with the state that it begins at.
+
+        The same statements may be another plan: what undoes a revision is the same SQL beside another branch's head.
+        """
+        return _hash("\n\n".join([" ".join(self.before), self.sql]))
 
     def taken(self, state: tuple[str, ...], *, since: int = 0) -> int | None:
         """Return after how many steps a database is at `state`; None when the plan does not pass there.

@@ -304,6 +304,44 @@ def test_a_live_revision_reads_rows_in_a_process_of_its_own(
         assert row[0] > 0
 
 
+HALF = """op.add_column('people', sa.Column('z', sa.Text()))
+    with op.get_context().autocommit_block():
+        op.execute('CREATE INDEX CONCURRENTLY by_z ON people (z)')
+        op.execute('CREATE UNIQUE INDEX CONCURRENTLY one_name ON people (name)')
+    op.add_column('people', sa.Column('last', sa.Text()))"""
+
+
+def test_a_revision_that_stops_half_way_is_taken_up_where_it_stopped(
+    ops: Ops, fleet: list[Company], server: Server
+) -> None:
+    revise(ops, "o1", None, HALF)
+    with server.connect(fleet[1].database) as tenant:
+        tenant.execute("INSERT INTO people (name, surname) VALUES ('a', 'x'), ('a', 'x')")
+        for _ in range(2):
+            report = ops.migrate_tenant(policy=FAST)
+            assert [one.failure.sqlstate for one in report.failed if one.failure] == ["23505"]
+        tenant.execute("DELETE FROM people")
+        assert statuses(ops.migrate_tenant(policy=FAST)) == "sdss"
+        assert truth(server, fleet[1]) == (("o1",), ("o1",))
+        row = tenant.execute("SELECT obj_description('alembic_version'::regclass, 'pg_class')").fetchone()
+        assert row == (None,)
+    assert all(one.clean for one in ops.drift())
+
+
+def test_what_a_half_done_revision_left_is_not_believed_after_the_database_moved(
+    ops: Ops, fleet: list[Company], server: Server
+) -> None:
+    revise(ops, "o1", None, HALF)
+    with server.connect(fleet[1].database) as tenant:
+        tenant.execute("INSERT INTO people (name, surname) VALUES ('a', 'x'), ('a', 'x')")
+        assert statuses(ops.migrate_tenant(policy=FAST)) == "dfdd"
+        # All tables are dropped and made again: what was done of the revision is gone with them.
+        assert statuses(ops.refresh_tenant([fleet[1].id], policy=FAST)) == "d"
+        tenant.execute("SELECT z, last FROM people")
+    assert truth(server, fleet[1]) == (("o1",), ("o1",))
+    assert all(one.clean for one in ops.drift([fleet[1].id]))
+
+
 def test_skip_and_match_leave_out(ops: Ops, fleet: list[Company], register: Register) -> None:
     sunny = register("Sunny Grid", plugins=[1])
     names = [plugin.name for plugin in ops.list_plugins() if plugin.id == 1]
