@@ -1,4 +1,4 @@
-"""Flow: migrate the databases of all companies, in batches, and report on every one of them.
+"""Flow: migrate the databases of all companies, and report on every one of them.
 
 Run it by hand, without a server (`python flows/migrate_companies.py`), or as the deployment in prefect.yaml.
 """
@@ -30,18 +30,28 @@ class MigratePolicy(mpm_ops.Policy):
     """How the companies are migrated."""
 
     companies: list[int | str] | None = Field(default=None, description="Ids, names or e-mails; empty is all of them.")
-    batch_size: int = Field(default=50, ge=1, le=1000, description="Companies per Prefect task.")
+    batch_size: int = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="Companies per Prefect task. With a canary, waves or a limit of failures all are in one.",
+    )
 
     def engine(self) -> mpm_ops.Policy:
         """Return the part that the engine below understands."""
         return mpm_ops.Policy(**{name: getattr(self, name) for name in mpm_ops.Policy.model_fields})
 
+    def batches(self, ids: list[int]) -> list[list[int]]:
+        """Divide the companies into fleet runs: one where the policy is about all of them together."""
+        size = max(1, len(ids)) if self.canary or self.wave or self.max_failures else self.batch_size
+        return [ids[at : at + size] for at in range(0, len(ids), size)]
+
 
 @task(name="list companies", retries=2, retry_delay_seconds=[2, 10])
-def list_companies(companies: list[int | str] | None) -> list[int]:
-    """Return the ids of the companies to migrate."""
+def list_companies(companies: list[int | str] | None, policy: mpm_ops.Policy) -> list[int]:
+    """Return the ids of the companies to migrate: of those, or of all, the ones that the policy chooses."""
     with mpm_ops.connect() as ops:
-        return [state.company_id for state in ops.tenant_states(companies)]
+        return [state.company_id for state in ops.tenant_states(companies, policy=policy)]
 
 
 # One task per batch: a task per company costs Prefect's server more than the migration does.
@@ -73,20 +83,22 @@ def migrate_companies(policy: MigratePolicy | None = None) -> State[FleetReport]
     """Migrate all companies; ends Failed when one of them did."""
     policy = policy or MigratePolicy()
     began = time.monotonic()
-    ids = list_companies(policy.companies)
-    batches = [ids[at : at + policy.batch_size] for at in range(0, len(ids), policy.batch_size)]
-    futures = [migrate_batch.submit(batch, policy.engine()) for batch in batches]
+    ids = list_companies(policy.companies, policy.engine())
+    chosen = policy.engine().model_copy(update={"skip": (), "match": ()})
+    futures = [migrate_batch.submit(batch, chosen) for batch in policy.batches(ids)]
     wait(futures)
     reports = [future.result(raise_on_failure=False) for future in futures]
     done = [report for report in reports if isinstance(report, FleetReport)]
     report = FleetReport.joined(done, action="migrate-companies", seconds=time.monotonic() - began)
     publish(report)
     missing = len(ids) - len(report.outcomes)
-    if report.failed or missing or report.ended != "finished":
+    if missing or not report.ok or report.ended != "finished":
         number = len(report.causes)
         causes = f": {number} {'cause' if number == 1 else 'causes'}" if number else ""
         early = f"; {report.ended}: {report.reason}" if report.ended != "finished" else ""
-        return Failed(message=f"{len(report.failed) + missing}/{len(ids)} companies failed{causes}{early}", data=report)
+        busy = f"; {report.counts[mpm_ops.Status.BUSY]} busy" if report.counts[mpm_ops.Status.BUSY] else ""
+        failed = f"{len(report.failed) + missing}/{len(ids)} companies failed"
+        return Failed(message=f"{failed}{causes}{busy}{early}", data=report)
     return Completed(message=str(report), data=report)
 
 

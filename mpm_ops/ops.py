@@ -246,9 +246,11 @@ class Ops:
             self._installation, chosen, count=count, policy=self._policy(policy), hooks=hooks or Hooks()
         )
 
-    def tenant_states(self, companies: Companies = None, *, verify: bool = False) -> list[CompanyState]:
-        """Tell where each company's database is and what is pending. Read-only."""
-        return states.states(self._installation, self._chosen(companies), verify=verify)
+    def tenant_states(
+        self, companies: Companies = None, *, policy: Policy | None = None, verify: bool = False
+    ) -> list[CompanyState]:
+        """Tell where each company's database is and what is pending; of those that a policy chooses. Read-only."""
+        return states.states(self._installation, self._chosen(companies, policy), verify=verify)
 
     def forget_revisions(self) -> None:
         """Read the migration files again at the next use: they were edited."""

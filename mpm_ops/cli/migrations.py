@@ -148,9 +148,16 @@ def migrate_tenant(
             lock_timeout=lock_timeout,
             statement_timeout=statement_timeout,
         )
+        if rehearse is not None:
+            _refuse_with("rehearse", dry_run=dry_run, resume=resume, verify=verify, create_missing=create_missing)
+        if dry_run:
+            _refuse_with("dry-run", resume=resume, create_missing=create_missing)
+        if resume is not None:
+            _refuse_with("resume", verify=verify, create_missing=create_missing)
+        if cause is not None:
+            _refuse_with("cause", company=company, only=only)
         named = terms(company, only) if cause is None else _of_cause(ops, resume, cause)
         if rehearse is not None:
-            _refuse_with_rehearse(dry_run=dry_run, resume=resume, verify=verify, create_missing=create_missing)
             with progress("Rehearsing") as hooks:
                 rehearsal = ops.rehearse(named, count=rehearse, policy=policy, hooks=hooks)
             print_rehearsal(rehearsal, as_json=as_json)
@@ -201,11 +208,12 @@ def _of_cause(ops: mpm_ops.Ops, run_id: int | None, cause: int) -> list[int | st
     return list(causes[cause - 1].company_ids)
 
 
-def _refuse_with_rehearse(**options: object) -> None:
-    """Raise InvalidInput for an option that a rehearsal would forget about."""
-    for name, value in options.items():
-        if value:
-            raise InvalidInput(f"--rehearse and --{name.replace('_', '-')} do not go together")
+def _refuse_with(option: str, **others: object) -> None:
+    """Raise InvalidInput for one of the others that would be forgotten about beside `option`."""
+    for name, value in others.items():
+        if value is not None and value is not False and value != []:
+            what = "a company" if name == "company" else f"--{name.replace('_', '-')}"
+            raise InvalidInput(f"--{option} and {what} do not go together")
 
 
 def _in_production(ops: mpm_ops.Ops, question: str, *, force: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mpm_ops import Company, Ops, Settings
 from mpm_ops.central import ledger
 from mpm_ops.central.ledger import Planned
@@ -31,6 +33,23 @@ def test_an_assertion_that_fails_in_the_only_company_is_exit_code_3(
     plant(server, company)
     assert run("migrate-tenant").code == 3
     assert run("run", str(ops.runs()[0].id)).code == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--dry-run --resume 1",
+        "--dry-run --create-missing",
+        "--resume 1 --verify",
+        "--resume 1 --create-missing",
+        "--resume 1 --cause 1 --only 1",
+        "1 --resume 1 --cause 1",
+        "--rehearse 1 --resume 1",
+    ],
+)
+def test_options_that_would_be_forgotten_are_refused(run: Run, options: str) -> None:
+    ran = run("migrate-tenant", *options.split())
+    assert (ran.code, "do not go together" in ran.err) == (2, True)
 
 
 def test_a_busy_company_is_exit_code_1(run: Run, ops: Ops, register: Register, server: Server) -> None:

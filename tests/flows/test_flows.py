@@ -74,6 +74,28 @@ def test_one_bad_company_makes_the_run_failed_and_is_counted(
     assert [found.state for found in ops.tenant_states()] == ["current", "behind", "current"]
 
 
+def test_the_form_leaves_out_whom_it_says(ops: Ops, settings: Settings, register: Register) -> None:
+    for number in range(3):
+        register(f"Company {number}")
+    own_revision(settings, "o1", None, "op.execute('CREATE TABLE t (i int)')")
+    ops.forget_revisions()
+    state = migrate_companies(MigratePolicy(skip=("Company 2",), match=("*1", "Company*")), return_state=True)
+    assert str(state.message).startswith("migrate-companies: 1 done of 1 companies")
+    assert [found.state for found in ops.tenant_states()] == ["behind", "current", "behind"]
+
+
+def test_a_canary_and_a_budget_are_of_all_companies(ops: Ops, settings: Settings, register: Register) -> None:
+    for number in range(3):
+        register(f"Company {number}")
+    own_revision(settings, "o1", None, "op.execute('SELECT 1/0')")
+    ops.forget_revisions()
+    policy = MigratePolicy(batch_size=1, canary="1", max_failures="1")
+    state = migrate_companies(policy, return_state=True)
+    assert state.is_failed()
+    assert str(state.message).startswith("1/3 companies failed: 1 cause; halted: ")
+    assert len(ops.runs()) == 1
+
+
 def test_a_batch_that_cannot_run_is_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPM_OPS_CENTRAL_DATABASE", "no_such_central")
     assert not migrate_companies(return_state=True).is_completed()

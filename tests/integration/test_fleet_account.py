@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from mpm_ops import Company, Hooks, Ops, Policy, Settings, Status
+from mpm_ops import Company, Hooks, Ops, Outcome, Policy, Settings, Status
 from mpm_ops.errors import InvalidInput, UnknownRun, UsageError
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
@@ -232,7 +232,11 @@ def test_a_gate_that_cannot_ask_is_closed_and_says_so(
     column(ops, "o1", None)
     shut = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(fleet[0].database))
     policy = FAST.model_copy(update={"canary": f"#{fleet[0].id}", "gate": "SELECT 1 WHERE false"})
-    report = ops.migrate_tenant(policy=policy, hooks=Hooks(on_outcome=lambda _: maintenance.execute(shut) and None))
+
+    def close(_: Outcome) -> None:
+        maintenance.execute(shut)
+
+    report = ops.migrate_tenant(policy=policy, hooks=Hooks(on_outcome=close))
     assert (statuses(report), report.ended) == ("duuu", "halted")
     assert f"{fleet[0]} could not be reached: " in report.reason
 
