@@ -180,7 +180,7 @@ def _half_way(subject: Subject) -> Iterator[Finding]:
                 "half-way",
                 "error",
                 "What stands before autocommit_block() is committed by itself: when the rest fails, the company has "
-                "it without the stamp, and the next run does it again",
+                "it without the stamp, and only the next mpm-ops migrate-tenant knows",
                 "Make two revisions of it",
                 line=first[0],
                 command=first[1],

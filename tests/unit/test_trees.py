@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -178,3 +179,9 @@ def test_a_revision_mended_within_the_second_in_as_many_letters_is_read_anew(tmp
         os.utime(path, (1_800_000_000, 1_800_000_000))
         step = rendered(tmp_path, "aa")
         assert f"{up[12:-2]};" in [statement for part in step.parts for statement in part.statements]
+
+
+def test_the_same_statements_from_another_state_are_another_plan(tmp_path: Path) -> None:
+    plan = tenant_tree(tmp_path).upgrade_plan(())
+    assert plan.hash != dataclasses.replace(plan, before=("another",)).hash
+    assert plan.hash == dataclasses.replace(plan, places=(Path("a"), Path("b"))).hash
