@@ -127,7 +127,7 @@ def migrate_tenant(
 ) -> None:
     """Migrate one company database, or all of them. `mpm-ops pause RUN` pauses it from another terminal.
 
-    Exit codes: 0 done or nothing to do, 1 some failed or busy, 3 halted by its budget, gate or preflight, 130 interrupted.
+    Exit codes: 0 done or nothing to do, 1 some failed or busy, 3 halted by budget, gate or preflight, 130 interrupted.
 
     Example: mpm-ops migrate-tenant --canary 3 --max-failures 5%
     """
