@@ -80,7 +80,7 @@ def test_the_form_leaves_out_whom_it_says(ops: Ops, settings: Settings, register
     own_revision(settings, "o1", None, "op.execute('CREATE TABLE t (i int)')")
     ops.forget_revisions()
     state = migrate_companies(MigratePolicy(skip=("Company 2",), match=("*1", "Company*")), return_state=True)
-    assert str(state.message).startswith("migrate-companies: 1 done of 1 companies")
+    assert str(state.message).startswith("migrate-companies: 1 done of 1 company")
     assert [found.state for found in ops.tenant_states()] == ["behind", "current", "behind"]
 
 

@@ -96,5 +96,5 @@ def test_one_that_cannot_be_made_costs_nobody_else_theirs(
     monkeypatch.setattr(missing_databases, "grant", full)
     report = ops.migrate_tenant(policy=FAST, create_missing=True)
     assert statuses(report) == "fsss"
-    assert "could not be made: the disk is full" in report.notes[0]
+    assert "could not be made: the disk is full" in report.notes[1]
     assert databases.names(maintenance, fleet[0].database) == []
