@@ -23,10 +23,10 @@ demo: $(STAMP) ## a fleet on an embedded server, from nothing to a query over al
 	@$(BIN)/mpm-ops demo
 
 test: $(STAMP) ## the tests, on an embedded server
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(STAMP) ## the tests that kill processes, stop servers and copy databases
-	$(BIN)/pytest -n 2 -m slow
+	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 lint: $(STAMP) ## ruff (rules and layout) and mypy
 	$(BIN)/ruff check
