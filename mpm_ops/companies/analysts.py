@@ -10,6 +10,7 @@ import datetime as dt
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from urllib.parse import quote
 
 import psycopg
@@ -18,7 +19,7 @@ from psycopg import sql
 from mpm_ops.central import analysts as rows
 from mpm_ops.central import registry
 from mpm_ops.companies.installation import Installation
-from mpm_ops.errors import InvalidInput, UsageError
+from mpm_ops.errors import InvalidInput, MpmOpsError, UsageError
 from mpm_ops.postgres import roles, scram
 from mpm_ops.records import MAIN, Analyst, NewLogin
 from mpm_ops.settings import operator
@@ -28,36 +29,52 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,23}")
 _CONNECTIONS = 16
 
 
-def add(installation: Installation, name: str, *, until: dt.datetime | None = None) -> NewLogin:
+def add(installation: Installation, name: str) -> NewLogin:
     """Add an analyst, who may read nothing yet; return the login with its password, which is kept nowhere.
 
     Raises InvalidInput, AlreadyExists.
     """
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(
-            f"{name[:60]!r} is no name for an analyst", hint="Use up to 24 letters, digits and _: a letter first."
-        )
-    login = f"{installation.settings.prefix}analyst_{name}"
-    password = scram.generated_password()
-    with installation.central() as connection:
-        rows.add(connection, name=name, login=login, until=until, by=operator())
-        for server in (MAIN, *installation.settings.servers):
-            with installation.maintenance(server) as maintenance, maintenance.transaction():
-                # Of one that was removed while this server was away.
-                roles.drop(maintenance, login)
-                roles.create_login(maintenance, login, until=until, connections=_CONNECTIONS, password=password)
-        _open_central(installation, connection, login)
-    return NewLogin(name=name, login=login, url=_url(installation, login, password))
+    _check(name)
+    return _made(installation, name, until=None)
 
 
 def token(installation: Installation, name: str, terms: Sequence[int | str], *, hours: float) -> NewLogin:
     """Make a login that reads these companies and ends after so many hours. Raises InvalidInput, UnknownCompany."""
+    _check(name)
     with installation.central() as connection:
         registry.find_all(connection, terms)
     until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
-    made = add(installation, f"{name}_{secrets.token_hex(3)}", until=until)
+    made = _made(installation, f"{name}_{secrets.token_hex(3)}", until=until)
     grant(installation, made.name, terms)
     return made
+
+
+def _check(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name[:60]!r} is no name for an analyst", hint="Use up to 24 letters, digits and _: a letter first."
+        )
+
+
+def _made(installation: Installation, name: str, *, until: dt.datetime | None) -> NewLogin:
+    """Make the row and the logins, or nothing: nobody would know the password of what is left half done."""
+    login = f"{installation.settings.prefix}analyst_{name}"
+    password = scram.generated_password()
+    with installation.central() as connection:
+        rows.add(connection, name=name, login=login, until=until, by=operator())
+        try:
+            for server in (MAIN, *installation.settings.servers):
+                with installation.maintenance(server) as maintenance, maintenance.transaction():
+                    # Of one that was removed while this server was away.
+                    roles.drop(maintenance, login)
+                    roles.create_login(maintenance, login, until=until, connections=_CONNECTIONS, password=password)
+            _open_central(installation, connection, login)
+        except BaseException:
+            with suppress(MpmOpsError, psycopg.Error):
+                _drop(installation, [login])
+            rows.remove(connection, name)
+            raise
+    return NewLogin(name=name, login=login, url=_url(installation, login, password))
 
 
 def grant(
@@ -154,12 +171,19 @@ def _settled(
 ) -> list[str]:
     have = roles.members(connection, groups, logins)
     for login, group in sorted(wanted - have):
-        if roles.exists(connection, group):
+        # Without a personal group, nothing has been masked for the other one yet.
+        personal = roles.personal_group(_database_of(group))
+        if roles.exists(connection, group) and roles.exists(connection, personal):
             connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(login)))
     for login, group in sorted(have - wanted):
         connection.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(group), sql.Identifier(login)))
-        roles.end_sessions(connection, login, group.rpartition("_")[0])
+        roles.end_sessions(connection, login, _database_of(group))
     return [f"{login}: {group}" for login, group in sorted(have - wanted)]
+
+
+def _database_of(group: str) -> str:
+    """Name the database whose readers a group has."""
+    return group.rpartition("_")[0]
 
 
 def _drop(installation: Installation, logins: Sequence[str]) -> None:

@@ -7,11 +7,21 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from psycopg import sql
 from pydantic import SecretStr
 
 from mpm_ops import Company, Ops, Settings
 from mpm_ops.central import analysts as rows
-from mpm_ops.errors import AlreadyExists, InvalidInput, MpmOpsError, QueryError, UnknownAnalyst, UnknownCompany
+from mpm_ops.companies import analysts
+from mpm_ops.errors import (
+    AlreadyExists,
+    InvalidInput,
+    MpmOpsError,
+    QueryError,
+    ServerError,
+    UnknownAnalyst,
+    UnknownCompany,
+)
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import Hardening, NewLogin
@@ -142,7 +152,7 @@ def test_what_is_over_is_swept(
     soon = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
     ops.grant_analyst("ada", [1], until=soon)
     ops.grant_analyst("ada", [2])
-    token = ops.token("bob", ["Acme Power"], hours=8)
+    token = ops.token("b" * 24, ["Acme Power"], hours=8)
     brief = laptop(token)
     assert names(brief) == ["Acme Power"]
     assert len(brief.read_sql("SELECT 1 AS one")) == 1
@@ -176,6 +186,37 @@ def test_a_name_is_plain(ops: Ops, name: str) -> None:
     with pytest.raises(InvalidInput):
         ops.add_analyst(name)
     assert list(ops.analysts()) == []
+
+
+def test_an_analyst_that_cannot_be_made_everywhere_is_made_nowhere(
+    ops: Ops, maintenance: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(analysts, "_open_central", _fail)
+        with pytest.raises(ServerError):
+            ops.add_analyst("ada")
+    assert list(ops.analysts()) == []
+    assert not roles.exists(maintenance, f"{PREFIX}analyst_ada")
+    ops.add_analyst("ada")
+
+
+def _fail(*_: object) -> None:
+    raise ServerError("the disk is full")
+
+
+def test_a_database_that_masks_nothing_is_opened_to_nobody(
+    ops: Ops, companies: list[Company], maintenance: psycopg.Connection
+) -> None:
+    ada = ops.add_analyst("ada")
+    personal, older = roles.personal_group(companies[0].database), f"{PREFIX}set_aside"
+    rename = sql.SQL("ALTER ROLE {} RENAME TO {}")
+    maintenance.execute(rename.format(sql.Identifier(personal), sql.Identifier(older)))
+    ops.grant_analyst("ada", None)
+    reads = roles.members(maintenance, f"^{PREFIX}company_", [ada.login])
+    assert reads == {(ada.login, roles.read_group(companies[1].database))}
+    maintenance.execute(rename.format(sql.Identifier(older), sql.Identifier(personal)))
+    ops.sweep()
+    assert len(roles.members(maintenance, f"^{PREFIX}company_", [ada.login])) == 2
 
 
 def test_names_that_are_wrong(ops: Ops, companies: list[Company], server: Server) -> None:
