@@ -110,7 +110,7 @@ def listed(connection: psycopg.Connection) -> Sequence[Analyst]:
             )
     names = ("name", "login", "until", "created_at", "created_by")
     return [
-        Analyst(**dict(zip(names, about, strict=True)), grants=grants)  # type: ignore[arg-type]
+        Analyst(**dict(zip(names, about, strict=True)), grants=grants)  # type: ignore[arg-type]  # a row's types are the table's
         for about, grants in found.values()
     ]
 

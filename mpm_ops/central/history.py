@@ -106,11 +106,11 @@ def _outcome(row: dict[str, object]) -> Outcome:
     values = {name: row[name] for name in ("company_id", "company", "reason", "attempts", "seconds", "plan")}
     facts = {name: row[name] for name in ("message", "kind", "sqlstate", "revision", "statement", "hint", "blocker")}
     return Outcome(
-        **values,  # type: ignore[arg-type]
+        **values,  # type: ignore[arg-type]  # a row's types are the table's
         status=Status(str(row["status"])),
-        before=tuple(row["before"]),  # type: ignore[arg-type]
-        after=tuple(row["after"]),  # type: ignore[arg-type]
-        failure=Failure(**facts) if row["kind"] else None,  # type: ignore[arg-type]
+        before=tuple(row["before"]),  # type: ignore[arg-type]  # the same
+        after=tuple(row["after"]),  # type: ignore[arg-type]  # the same
+        failure=Failure(**facts) if row["kind"] else None,  # type: ignore[arg-type]  # the same
     )
 
 

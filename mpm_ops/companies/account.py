@@ -63,7 +63,7 @@ class _Told:
             try:
                 hook(what)
             # A caller's code may raise anything, and the run goes by the account.
-            except Exception as exc:  # noqa: BLE001
+            except Exception as exc:  # noqa: BLE001 kept, and raised later
                 self._raised = exc
 
     def why(self) -> str:

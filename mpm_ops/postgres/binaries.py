@@ -64,7 +64,7 @@ def _create_account() -> pwd.struct_passwd:
     command += ["--shell", "/usr/sbin/nologin", ACCOUNT]
     path = f"{os.defpath}:/usr/sbin:/sbin"
     try:
-        said = subprocess.run(  # noqa: S603
+        said = subprocess.run(  # noqa: S603 PostgreSQL's own program
             command,
             env={**ENVIRONMENT, "PATH": path},
             capture_output=True,
@@ -86,7 +86,7 @@ def _create_account() -> pwd.struct_passwd:
 
 def run(command: Sequence[str | Path], account: Account, *, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """Run a command as `account`, in `/`, with an environment of its own; its output is captured."""
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(  # noqa: S603 PostgreSQL's own program
         command,
         cwd="/",  # ours may be closed to that account
         env=ENVIRONMENT,

@@ -76,7 +76,7 @@ def _running(
     stdout: int = subprocess.DEVNULL,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program for a block; it does not outlive it."""
-    with subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, stderr=said) as process:  # noqa: S603
+    with subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, stderr=said) as process:  # noqa: S603 PostgreSQL's own program
         try:
             yield process
         finally:
@@ -96,7 +96,7 @@ def _folders(major: int) -> list[Path]:
 def _major(program: Path) -> int | None:
     """Return 18 for a program of PostgreSQL 18.6; None when it cannot be run."""
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 the same
     except (OSError, subprocess.SubprocessError):
         return None
     version = re.search(r"\) (\d+)", done.stdout)

@@ -304,7 +304,7 @@ class EmbeddedServer:
         server: list[str | Path] = [folder / "postgres", "-D", self._data, "-k", self._sockets, "-p", str(PORT)]
         log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            spawned = subprocess.run(  # noqa: S603
+            spawned = subprocess.run(  # noqa: S603 PostgreSQL's own program
                 ["/bin/sh", "-c", SPAWN, *map(str, server)],
                 cwd="/",
                 env=binaries.ENVIRONMENT,
@@ -325,7 +325,7 @@ def _socket_directory(own: Path) -> Path:
     if len(os.fsencode(usual / f".s.PGSQL.{PORT}")) <= postmaster.LONGEST_SOCKET:
         return usual
     # Not tempfile's directory: processes with different TMPDIR have to find the same socket.
-    return Path("/tmp") / f"mpm-ops-{hashlib.sha256(os.fsencode(own)).hexdigest()[:16]}"  # noqa: S108
+    return Path("/tmp") / f"mpm-ops-{hashlib.sha256(os.fsencode(own)).hexdigest()[:16]}"  # noqa: S108 the server's own folder in it
 
 
 def _installed_version() -> str:

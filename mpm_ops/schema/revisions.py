@@ -66,7 +66,7 @@ def effective(scripts: ScriptDirectory, heads: Iterable[str]) -> Heads:
 def route(scripts: ScriptDirectory, direction: Direction, before: Heads, target: str) -> list[RevisionStep]:
     """What alembic.command.upgrade and downgrade do; there is no public name for it."""
     found = scripts._upgrade_revs if direction == "upgrade" else scripts._downgrade_revs
-    return found(target, before)  # type: ignore[arg-type]
+    return found(target, before)  # type: ignore[arg-type]  # Alembic's stub is narrower than its code
 
 
 def without_body(step: RevisionStep) -> RevisionStep:

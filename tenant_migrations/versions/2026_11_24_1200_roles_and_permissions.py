@@ -58,4 +58,4 @@ def downgrade() -> None:
     for table, names in (("permissions", PERMISSIONS), ("roles", ROLES)):
         listed = ", ".join(f"'{name}'" for name in names)
         # Takes the rows of the tables between them along: their foreign keys cascade.
-        op.execute(f"DELETE FROM {table} WHERE guard_name = '{GUARD}' AND name IN ({listed})")  # noqa: S608
+        op.execute(f"DELETE FROM {table} WHERE guard_name = '{GUARD}' AND name IN ({listed})")  # noqa: S608 our own names

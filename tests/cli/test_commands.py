@@ -25,9 +25,9 @@ Register = Callable[..., Company]
 
 def commands() -> list[str]:
     group = typer.main.get_command(app)
-    names = list(group.commands)  # type: ignore[attr-defined]
-    servers = list(group.commands["server"].commands)  # type: ignore[attr-defined]
-    analysts = list(group.commands["analyst"].commands)  # type: ignore[attr-defined]
+    names = list(group.commands)  # type: ignore[attr-defined]  # Click's group
+    servers = list(group.commands["server"].commands)  # type: ignore[attr-defined]  # the same
+    analysts = list(group.commands["analyst"].commands)  # type: ignore[attr-defined]  # the same
     alone = [name for name in names if name not in ("server", "analyst")]
     return alone + [f"server {name}" for name in servers] + [f"analyst {name}" for name in analysts]
 
@@ -320,7 +320,7 @@ def test_tables_cut_nothing_in_80_columns(monkeypatch: pytest.MonkeyPatch) -> No
     at = dt.datetime(2026, 11, 25, 12, 30, 1, 123456, tzinfo=dt.UTC)
     row = {"what": "migrate-tenant-rollback", "from": "a5546fce9bd0", "at": at, "why": "x" * 90 + " and so on"}
     output.print_table([row], list(row))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    shown = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
     assert "…" not in shown
     assert shown.count("x") == 90
     for whole in ("migrate-tenant-rollback", "a5546fce9bd0", "2026-11-25", "12:30:01+00:00"):

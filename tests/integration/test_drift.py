@@ -166,7 +166,7 @@ def test_a_reference_that_cannot_be_built_is_told_for_each_and_tried_once(
 
     def counted(connection: psycopg.Connection, name: str, **options: str | None) -> None:
         made.append(name)
-        create(connection, name, **options)  # type: ignore[arg-type]
+        create(connection, name, **options)  # type: ignore[arg-type]  # passed on as they come
 
     monkeypatch.setattr(databases, "create", counted)
     assert ["division by zero" in one.error for one in ops.drift()] == [True] * 4

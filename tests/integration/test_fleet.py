@@ -35,7 +35,7 @@ def held(server: Server, company: Company, statement: str) -> Iterator[psycopg.C
 
 
 def statuses(report: object) -> str:
-    return "".join(outcome.status.value[0] for outcome in report.outcomes)  # type: ignore[attr-defined]
+    return "".join(outcome.status.value[0] for outcome in report.outcomes)  # type: ignore[attr-defined]  # a report
 
 
 def revise(ops: Ops, name: str, down: str | None, up: str, down_sql: str = "pass") -> None:

@@ -291,7 +291,7 @@ def test_a_registration_under_way_is_left_alone(ops: Ops, settings: Settings) ->
                 assert other.list_companies() == []
 
     company = ops.register(**GIVEN, on_step=look)
-    assert [(one.company_id, one.result) for one in seen] == [(1, "in progress")]  # type: ignore[attr-defined]
+    assert [(one.company_id, one.result) for one in seen] == [(1, "in progress")]  # type: ignore[attr-defined]  # the records of reconcile
     assert ops.list_companies() == [company]
 
 

@@ -114,7 +114,7 @@ def test_an_unknown_address_does_the_work_of_a_wrong_password(
 
     def counted_open(self: Server, database: str, **options: object) -> psycopg.Connection:
         work.append("connection")
-        return connect(self, database, **options)  # type: ignore[arg-type]
+        return connect(self, database, **options)  # type: ignore[arg-type]  # passed on as they come
 
     monkeypatch.setattr(bcrypt, "checkpw", counted_check)
     monkeypatch.setattr(Server, "open", counted_open)

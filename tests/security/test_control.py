@@ -69,7 +69,7 @@ def analyst(request: pytest.FixtureRequest, home: Ops, server: Server) -> Compan
     return reader
 
 
-def D(text: str) -> Decimal:  # noqa: N802
+def D(text: str) -> Decimal:  # noqa: N802 short, for a table of many
     return Decimal(text)
 
 

@@ -68,7 +68,7 @@ def test_without_params_the_text_goes_as_it_is() -> None:
 )
 def test_what_does_not_fit_is_told(query: str, params: object, message: str, hint: str, position: int | None) -> None:
     with pytest.raises(QueryError, match=message) as caught:
-        bind(query, params)  # type: ignore[arg-type]
+        bind(query, params)  # type: ignore[arg-type]  # what is no mapping is what is tested
     assert hint in caught.value.hint
     assert caught.value.position == position
 
