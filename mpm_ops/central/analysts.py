@@ -63,11 +63,15 @@ def revoke(connection: psycopg.Connection, name: str, companies: Collection[int]
     return done.rowcount
 
 
-def drop_ended(connection: psycopg.Connection) -> list[str]:
-    """Delete the grants whose time is over, and the analysts; return the logins of the latter."""
+def ended(connection: psycopg.Connection) -> list[str]:
+    """List the logins whose time is over. Read-only."""
+    return [login for (login,) in connection.execute("SELECT login FROM ops.analysts WHERE until <= now() ORDER BY 1")]
+
+
+def drop_ended(connection: psycopg.Connection, logins: Collection[str]) -> None:
+    """Delete the grants whose time is over, and the analysts with these logins."""
     connection.execute("DELETE FROM ops.analyst_grants WHERE until <= now()")
-    rows = connection.execute("DELETE FROM ops.analysts WHERE until <= now() RETURNING login")
-    return [login for (login,) in rows]
+    connection.execute("DELETE FROM ops.analysts WHERE login = ANY (%s)", [list(logins)])
 
 
 def find(connection: psycopg.Connection, name: str) -> Analyst:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from psycopg import sql
 from mpm_ops.central import analysts as rows
 from mpm_ops.central import registry
 from mpm_ops.companies.installation import Installation
-from mpm_ops.errors import InvalidInput, MpmOpsError, UsageError
+from mpm_ops.errors import InvalidInput, MpmOpsError, ServerError, UsageError
 from mpm_ops.postgres import roles, scram
 from mpm_ops.records import MAIN, Analyst, NewLogin
 from mpm_ops.settings import operator
@@ -87,7 +87,7 @@ def grant(
 ) -> Analyst:
     """Let an analyst read these companies, None for all, those to come too. Raises UnknownAnalyst, UnknownCompany."""
     if until is not None and until <= dt.datetime.now(dt.UTC):
-        raise InvalidInput(f"{until:%Y-%m-%d %H:%M} is over")
+        raise InvalidInput(f"{until:%Y-%m-%d %H:%M} is over", hint="Give a day to come: --until 2027-01-31")
     with installation.central() as connection:
         rows.find(connection, name)
         ids = [None] if terms is None else [one.id for one in registry.find_all(connection, terms)]
@@ -137,10 +137,13 @@ def listed(installation: Installation) -> Sequence[Analyst]:
 
 def sweep(installation: Installation) -> Sequence[str]:
     """End what is over: grants with the sessions that used them, tokens with their logins; return what was ended."""
-    with installation.central() as connection, connection.transaction():
-        logins = rows.drop_ended(connection)
-    _drop(installation, logins)
-    return [*logins, *settle(installation)]
+    with installation.central() as connection:
+        logins = rows.ended(connection)
+        lost = settle(installation)
+        _drop(installation, logins)
+        # Last, so that what a server kept is still known.
+        rows.drop_ended(connection, logins)
+    return [*logins, *lost]
 
 
 def admit(connection: psycopg.Connection, maintenance: psycopg.Connection, database: str, *, server: str) -> None:
@@ -152,17 +155,22 @@ def admit(connection: psycopg.Connection, maintenance: psycopg.Connection, datab
 
 
 def settle(installation: Installation) -> list[str]:
-    """Make the members of the readers' groups those that the rows say; return who lost what, as text."""
+    """Make the members of the readers' groups those that the rows say; return who lost what, as text.
+
+    A server that does not answer raises ServerUnavailable once the others are in order; the next sweep settles it.
+    """
     lost: list[str] = []
     with installation.central() as connection:
         logins = [analyst.login for analyst in rows.listed(connection)]
-        for server in (MAIN, *installation.settings.servers):
+
+        def work(server: str, maintenance: psycopg.Connection) -> None:
             wanted = {
                 (login, roles.personal_group(database) if personal else roles.read_group(database))
                 for (login, database), personal in rows.wanted(connection, server).items()
             }
-            with installation.maintenance(server) as maintenance:
-                lost += _settled(maintenance, f"^{installation.settings.prefix}company_", logins, wanted)
+            lost.extend(_settled(maintenance, f"^{installation.settings.prefix}company_", logins, wanted))
+
+        _on_each(installation, work)
     return lost
 
 
@@ -187,10 +195,24 @@ def _database_of(group: str) -> str:
 
 
 def _drop(installation: Installation, logins: Sequence[str]) -> None:
+    def work(_: str, connection: psycopg.Connection) -> None:
+        for login in logins:
+            roles.drop(connection, login)
+
+    _on_each(installation, work)
+
+
+def _on_each(installation: Installation, work: Callable[[str, psycopg.Connection], None]) -> None:
+    """Do something on every server; one that does not answer is told once the others are done."""
+    away: ServerError | None = None
     for server in (MAIN, *installation.settings.servers):
-        with installation.maintenance(server) as connection:
-            for login in logins:
-                roles.drop(connection, login)
+        try:
+            with installation.maintenance(server) as connection:
+                work(server, connection)
+        except ServerError as exc:
+            away = away or exc
+    if away is not None:
+        raise away
 
 
 def _open_central(installation: Installation, connection: psycopg.Connection, login: str) -> None:

@@ -249,3 +249,38 @@ def test_a_dry_run_and_core_head_are_the_same_for_all(ops: Ops, fleet: list[Comp
     revise(ops, "o1", None, *ADD_X)
     (plan,) = ops.dry_run().plans
     assert (plan.before, len(plan.companies)) == ((core_head(),), 4)
+
+
+def test_an_analyst_reads_on_all_servers_and_one_that_is_away_is_swept_later(
+    ops: Ops,
+    settings: Settings,
+    fleet: list[Company],
+    server: Server,
+    west: Server,
+    second: tuple[EmbeddedServer, str],
+) -> None:
+    ops.add_analyst("ada")
+    ops.grant_analyst("ada", None)
+    login = f"{PREFIX}analyst_ada"
+    groups = {(login, roles.read_group(company.database)) for company in fleet}
+
+    def read(*servers: Server) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        for one in servers:
+            with one.connect("postgres") as connection:
+                found |= roles.members(connection, f"^{PREFIX}company_", [login])
+        return found
+
+    assert read(server, west) == groups
+    second[0].stop()
+    with pytest.raises(MpmOpsError):
+        ops.revoke_analyst("ada", None)
+    assert read(server) == set()
+    with pytest.raises(MpmOpsError):
+        ops.remove_analyst("ada")
+    assert [one.name for one in ops.analysts()] == ["ada"]
+    second[0].start()
+    assert len(ops.sweep()) == len(fleet) / 2
+    assert read(west) == set()
+    ops.remove_analyst("ada")
+    assert list(ops.analysts()) == []
