@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
+from pathlib import Path
 
 import alembic.command
 import psycopg
@@ -71,15 +72,13 @@ def alembic_loop(fleet: Fleet) -> Contender:
 
 def alembic_processes(fleet: Fleet, *, at_once: int) -> Contender:
     """`alembic upgrade heads` as a process for each company."""
-    ini = fleet.scratch / "alembic.ini"
-    config = fleet.tree._config()
-    keys = ("script_location", "version_locations", "path_separator")
-    lines = [f"{key} = {(config.get_main_option(key) or '').replace(chr(10), chr(10) + '    ')}" for key in keys]
-    ini.write_text("[alembic]\n" + "\n".join(lines) + "\n")
+    settings = fleet.ops.settings
     given = {
         **os.environ,
         "MPM_OPS_DATABASE_URL": fleet.server.dsn("postgres"),
-        "MPM_OPS_PREFIX": fleet.ops.settings.prefix,
+        "MPM_OPS_PREFIX": settings.prefix,
+        "MPM_OPS_TENANT_MIGRATIONS": str(settings.own_tenant_migrations),
     }
+    ini = Path(fleet.tree._config().get_main_option("script_location") or "", "alembic.ini")
     command = [sys.executable, "-m", "alembic", "-c", str(ini), "-x", "database=DATABASE", "upgrade", "heads"]
     return Contender(lambda chosen: xargs(command, chosen, at_once=at_once, env=given), stamps=True)
