@@ -25,7 +25,7 @@ demo: $(STAMP) ## a fleet on an embedded server, from nothing to a query over al
 test: $(STAMP) ## the tests, on an embedded server
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-test-slow: $(STAMP) ## the tests that kill processes, stop servers and copy databases
+test-slow: $(STAMP) ## the tests that kill processes, stop servers, copy databases and run flows
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 lint: $(STAMP) ## ruff (rules and layout) and mypy

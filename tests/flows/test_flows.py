@@ -22,7 +22,10 @@ from tests.integration.test_migrations import own_revision
 from tests.integration.test_register import environment
 
 Register = Callable[..., Company]
-pytestmark = pytest.mark.filterwarnings("default")  # Prefect's own, of which we change nothing
+pytestmark = [
+    pytest.mark.slow,  # its server starts for half a minute
+    pytest.mark.filterwarnings("default"),  # Prefect's own, of which we change nothing
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -257,6 +257,7 @@ def started(home: Path) -> int:
     return pid_of(server)
 
 
+@pytest.mark.slow  # several processes at once
 def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
     with stopped_at_the_end(folder / "home"):
         context = multiprocessing.get_context("spawn")

@@ -174,6 +174,7 @@ def test_ctrl_c_cancels_on_the_server(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process's memory from /proc")
+@pytest.mark.slow  # makes a gigabyte
 def test_one_value_of_900_megabytes_does_not_fill_the_memory(
     settings: Settings, dsn: str, company: mpm_ops.CompanyReader
 ) -> None:
