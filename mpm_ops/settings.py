@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         default={},
         description='More servers for company databases, by name, as JSON: {"west": "postgresql://user@west:5432/"}.',
     )
+    keyring: str = Field(
+        default="",
+        description="Name under which the system's keyring has the passwords, each as USER@HOST:PORT, "
+        "of logins whose connection strings hold none.",
+    )
     home: Path = Field(default_factory=default_home, description="Where the embedded server keeps its data.")
     env: Literal["development", "production"] = Field(
         default="development", description="'production' makes the commands that change schemas ask first."

@@ -17,6 +17,7 @@ from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.postgres.watched import WatchedConnection
+from mpm_ops.settings import operator
 
 #: How long the password of a short-lived login works; sweeping drops the login after that.
 LIFETIME = dt.timedelta(hours=12)
@@ -48,7 +49,7 @@ class Login:
             connection.close()
             connection = None
         if connection is None:
-            connection = self.server.open(database, application="mpm_ops/read")
+            connection = self.server.open(database, application=application())
         try:
             yield connection
         finally:
@@ -110,6 +111,11 @@ class ShortLogin(Login):
     def close(self) -> None:
         """Drop the login and end its sessions."""
         self._finalizer()
+
+
+def application() -> str:
+    """Return the application_name of a connection for questions: who asks, as far as the client knows."""
+    return f"mpm_ops/read {operator()}"
 
 
 def _drop(server: Server, central: str, name: str, idle: dict[str, WatchedConnection]) -> None:

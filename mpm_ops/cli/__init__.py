@@ -6,6 +6,7 @@ Exit codes: 0 done or nothing to do; 1 something failed; 2 wrong usage or refuse
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 from rich.markup import escape
@@ -51,6 +52,7 @@ demo.add_to(app)
 
 def main() -> None:
     """Run the command line; every error of ours ends as one line on stderr, a hint, and an exit code."""
+    warnings.showwarning = _warn
     try:
         app()
     except MpmOpsError as exc:
@@ -62,3 +64,8 @@ def main() -> None:
     except KeyboardInterrupt:
         talk.print("Interrupted.")
         sys.exit(130)
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as an error is shown: where in our code it comes from helps nobody."""
+    talk.print(f"[bold yellow]Warning[/]: {escape(str(message))}", soft_wrap=True)

@@ -11,7 +11,6 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -20,7 +19,7 @@ from mpm_ops.central import analysts as rows
 from mpm_ops.central import registry
 from mpm_ops.companies.installation import Installation
 from mpm_ops.errors import InvalidInput, MpmOpsError, ServerError, UsageError
-from mpm_ops.postgres import roles, scram
+from mpm_ops.postgres import reached, roles, scram
 from mpm_ops.records import MAIN, Analyst, NewLogin
 from mpm_ops.settings import operator
 
@@ -74,7 +73,8 @@ def _made(installation: Installation, name: str, *, until: dt.datetime | None) -
                 _drop(installation, [login])
             rows.remove(connection, name)
             raise
-    return NewLogin(name=name, login=login, url=_url(installation, login, password))
+        url = reached.url(connection, login, password)
+    return NewLogin(name=name, login=login, url=url)
 
 
 def grant(
@@ -232,9 +232,3 @@ def _open_central(installation: Installation, connection: psycopg.Connection, lo
             """
         ).format(**{name: sql.Identifier(value) for name, value in names.items()})
     )
-
-
-def _url(installation: Installation, login: str, password: str) -> str:
-    host, _, port = installation.server.address.rpartition(":")
-    # A Unix socket's directory stands in the place of a host once its slashes are escaped.
-    return f"postgresql://{login}:{password}@{quote(host, safe='.:[]')}:{port}/"

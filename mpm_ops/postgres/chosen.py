@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import psycopg
 
-from mpm_ops.errors import ServerError, ServerUnavailable, UnknownServer
+from mpm_ops.errors import ServerError, ServerUnavailable, UnknownServer, UsageError
 from mpm_ops.postgres.embedded import EmbeddedServer
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import MAIN
@@ -28,11 +28,29 @@ def chosen_server(settings: Settings, name: str = MAIN) -> Server:
     if url is None:
         return Server(EmbeddedServer(settings.home).start())
     server = Server(url.get_secret_value())
+    if settings.keyring and not server.has_password:
+        server = server.with_login(server.user, _from_keyring(settings.keyring, f"{server.user}@{server.address}"))
     with _first(server, settings) as connection:
         version = connection.info.server_version
     if version < OLDEST:
         raise ServerError(f"PostgreSQL {version // 10_000} is too old", hint="mpm_ops needs PostgreSQL 15 or later.")
     return server
+
+
+def _from_keyring(service: str, name: str) -> str:
+    """Return a password that the system's keyring has."""
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        raise UsageError("MPM_OPS_KEYRING needs a package", hint="pip install 'mpm-ops[keyring]'") from None
+    try:
+        password = keyring.get_password(service, name)
+    except KeyringError as exc:
+        raise UsageError(f"the keyring cannot be read: {exc}", hint="Unset MPM_OPS_KEYRING, or unlock it.") from exc
+    if not password:
+        raise UsageError(f"the keyring has no password of {name}", hint=f"keyring set {service} {name}")
+    return password
 
 
 @contextmanager

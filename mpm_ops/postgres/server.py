@@ -12,6 +12,7 @@ from psycopg import conninfo, errors, pq, sql
 
 from mpm_ops.errors import InvalidInput, NotReadOnly, QueryError, ServerUnavailable, Transient, UsageError
 from mpm_ops.postgres import scram
+from mpm_ops.postgres.reached import warn_if_unencrypted
 from mpm_ops.postgres.watched import WatchedConnection
 
 #: What may succeed when tried again (D7). Everything else is not retried.
@@ -74,6 +75,16 @@ class Server:
         """Host and port, for people: nothing secret."""
         return f"{self._params.get('host', 'localhost')}:{self._params.get('port', 5432)}"
 
+    @property
+    def user(self) -> str:
+        """The login, where the connection string names it."""
+        return str(self._params.get("user", ""))
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the connection string brings its own password, or says where else there is one."""
+        return bool(self._params.keys() & {"password", "passfile", "service"})
+
     def dsn(self, database: str, **overrides: Any) -> str:
         """Return the connection string for `database`; it may hold the password: keep it out of sight."""
         return conninfo.make_conninfo(**{**self._params, "dbname": database, **overrides})
@@ -132,12 +143,16 @@ class Server:
         given: dict[str, Any] = {"application_name": application, "connect_timeout": 10, "autocommit": autocommit}
         if self._keys:
             try:
-                return WatchedConnection.connect(self.dsn(database, **self._keys), **given)
+                connection = WatchedConnection.connect(self.dsn(database, **self._keys), **given)
             except psycopg.OperationalError as exc:
                 if "password authentication failed" not in str(exc):
                     raise
                 self._keys = {}  # somebody set the password anew
+            else:
+                warn_if_unencrypted(connection)
+                return connection
         connection = WatchedConnection.connect(self.dsn(database), **given)
+        warn_if_unencrypted(connection)
         self._opened += 1
         if self._opened == _MANY and autocommit:
             self._learn_keys(connection)

@@ -71,7 +71,7 @@ def active(maintenance: psycopg.Connection, companies: list[Company]) -> int:
     """How many questions have been running for a while in these companies' databases."""
     row = maintenance.execute(
         "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = ANY(%s) AND application_name = 'mpm_ops/read' AND state = 'active'"
+        " WHERE datname = ANY(%s) AND application_name LIKE 'mpm_ops/read %%' AND state = 'active'"
         " AND query_start < clock_timestamp() - interval '0.2 s'",
         [[one.database for one in companies]],
     ).fetchone()
