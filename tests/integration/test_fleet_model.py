@@ -105,6 +105,11 @@ policies = st.builds(
 )
 
 
+def would_fail(expected: Mapping[int, Expected]) -> bool:
+    """Whether a preflight has found somebody."""
+    return any(its.error == "PreflightFailed" for its in expected.values())
+
+
 class Killed(BaseException):
     """The end of a run's process, as far as one process can play it."""
 
@@ -309,7 +314,10 @@ class Fleet(RuleBasedStateMachine):
                 pass  # the server has not noticed yet
             self.wait_for_the_end("application_name = %s", ledger.application(self.ops.settings.prefix, run.id))
             self.came_after(run.id)
-            self.killed.append(run.id)
+            if run.state == "abandoned":
+                self.killed.append(run.id)
+            else:  # nobody was begun: it was over before it was told
+                assert run.state == ("halted" if policy.preflight == "stop" and would_fail(expected) else "finished")
             for nth, its in expected.items():
                 self.see(nth, its)
             self.databases_are_as_the_model_says()
@@ -440,7 +448,7 @@ class Fleet(RuleBasedStateMachine):
         """The companies that the run must not have begun."""
         by_id = {self.fleet[nth].company.id: nth for nth in expected}
         waiting = [nth for nth, its in expected.items() if its.attempts]
-        if policy.preflight == "stop" and any(its.error == "PreflightFailed" for its in expected.values()):
+        if policy.preflight == "stop" and would_fail(expected):
             assert report.ended == "halted"
             return waiting
         untouched = {by_id[one.company_id] for one in report.outcomes if one.status is Status.UNTOUCHED}
@@ -467,7 +475,7 @@ class Fleet(RuleBasedStateMachine):
         for killed in list(self.killed):
             waits = self.waits_for(killed)
             assert waits <= unread
-            assert self.ops.run(killed).ended in (["abandoned"] if waits else ["interrupted", "finished"])
+            assert self.ops.run(killed).ended == ("abandoned" if waits else "interrupted")
             if not waits:
                 self.killed.remove(killed)
         if self.ops.run(run_id).action == "migrate-tenant":
