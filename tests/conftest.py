@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from pydantic import SecretStr
 
 from mpm_ops import Company, Ops, Settings
@@ -149,6 +150,13 @@ def maintenance(server: Server) -> Iterator[psycopg.Connection]:
     """An autocommit connection to the database `postgres`."""
     with server.connect("postgres") as connection:
         yield connection
+
+
+def reopen(connection: psycopg.Connection, settings: Settings) -> None:
+    """Have a hardened server go on as other tests know it, which is as initdb leaves one."""
+    owner = sql.Identifier(settings.owner_role)
+    connection.execute("GRANT CONNECT ON DATABASE postgres, template1 TO PUBLIC")
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE postgres, template1 FROM {}").format(owner))
 
 
 def clean(server: Server, *prefixes: str) -> None:

@@ -8,16 +8,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.health import ReapPolicy, nightly_health, reap
 from flows.migrate_companies import MigratePolicy, migrate_companies
 from flows.provision_company import NewCompany, provision_company
 from mpm_ops import Company, FleetReport, Ops, Settings
 from mpm_ops.postgres.server import Server
+from tests.conftest import reopen
 from tests.integration.test_migrations import own_revision
 from tests.integration.test_register import environment
 
@@ -119,6 +122,49 @@ def test_bad_input_fails_the_run_and_makes_nothing(ops: Ops) -> None:
     assert ops.list_companies() == []
 
 
+@pytest.fixture
+def hardened(ops: Ops, maintenance: psycopg.Connection) -> Iterator[None]:
+    ops.harden()
+    yield
+    reopen(maintenance, ops.settings)
+
+
+@pytest.mark.usefixtures("hardened")
+def test_the_night_tells_what_needs_attention(ops: Ops, register: Register, server: Server) -> None:
+    company = register()
+    quiet = nightly_health(return_state=True)
+    assert (quiet.is_completed(), quiet.message) == (True, "nobody needs attention; ended: 0")
+    with server.connect(company.database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN x text")
+        tenant.execute(f"GRANT INSERT ON people TO {company.database}_read".encode())
+    loud = nightly_health(return_state=True)
+    assert loud.is_failed()
+    assert loud.message == "needs attention: drift 1, doctor 1"
+    with get_client(sync_client=True) as client:
+        (table, *_) = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["nightly-health-findings"]))
+        )
+    assert "Acme Power" in str(table.data)
+    assert "REVOKE INSERT" in str(table.data)
+
+
+def test_what_is_over_is_ended_on_time(ops: Ops, register: Register) -> None:
+    company = register()
+    login = ops.add_analyst("ada")
+    try:
+        ops.grant_analyst("ada", [company.id])
+        with psycopg.connect(login.url, dbname=company.database, autocommit=True) as analyst:
+            analyst.execute("SET statement_timeout = 0")
+            analyst.execute("BEGIN")
+            analyst.execute("SELECT 1")
+            while (state := reap(ReapPolicy(after=1), return_state=True)).message != "ended: 1":
+                assert state.is_completed()
+            with pytest.raises(psycopg.OperationalError):
+                analyst.execute("SELECT 1")
+    finally:
+        ops.remove_analyst("ada")
+
+
 SHOW = """
 import migrate_companies
 from prefect.settings import get_current_settings
@@ -144,7 +190,8 @@ def test_a_flow_run_by_hand_gives_its_server_time_and_tells_nobody(
 
 def test_the_deployments_name_flows_that_exist() -> None:
     declared = yaml.safe_load(Path("prefect.yaml").read_text())
-    assert {one["name"] for one in declared["deployments"]} == {"migrate-companies", "provision-company"}
+    names = {"migrate-companies", "provision-company", "nightly-health", "reap"}
+    assert {one["name"] for one in declared["deployments"]} == names
     for one in declared["deployments"]:
         path, name = one["entrypoint"].split(":")
         assert f"def {name}(" in Path(path).read_text()

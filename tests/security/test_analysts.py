@@ -25,7 +25,7 @@ from mpm_ops.errors import (
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import Hardening, NewLogin
-from tests.conftest import PREFIX
+from tests.conftest import PREFIX, reopen
 from tests.integration.test_migrations import Register
 
 Laptop = Callable[[NewLogin], Ops]
@@ -44,8 +44,7 @@ def ops(settings: Settings, maintenance: psycopg.Connection) -> Iterator[Ops]:
         yield ops
         for analyst in ops.analysts():
             ops.remove_analyst(analyst.name)
-    maintenance.execute("GRANT CONNECT ON DATABASE postgres, template1 TO PUBLIC")
-    maintenance.execute(f'REVOKE ALL ON DATABASE postgres, template1 FROM "{settings.owner_role}"'.encode())
+    reopen(maintenance, settings)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from mpm_ops.errors import MpmOpsError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import Hardening
-from tests.conftest import PREFIX, clean, make_settings
+from tests.conftest import PREFIX, clean, make_settings, reopen
 from tests.security.attacks import ATTACKS
 
 #: Some minutes: `make test-slow`.
@@ -112,8 +112,7 @@ def scene(dsn: str, server: Server, tmp_path_factory: pytest.TempPathFactory) ->
         victim.close()
         ops.remove_analyst("mallory")
     with server.connect("postgres") as connection:
-        connection.execute("GRANT CONNECT ON DATABASE postgres, template1 TO PUBLIC")
-        connection.execute(f'REVOKE ALL ON DATABASE postgres, template1 FROM "{settings.owner_role}"'.encode())
+        reopen(connection, settings)
     clean(server, f"{PREFIX}company_", f"{PREFIX}attacked")
 
 

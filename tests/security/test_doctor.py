@@ -13,7 +13,7 @@ from mpm_ops.errors import ServerError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import Deviation, Hardening
-from tests.conftest import PREFIX, make_settings
+from tests.conftest import PREFIX, make_settings, reopen
 from tests.integration.test_migrations import Register
 
 ANALYST = f"{PREFIX}analyst"
@@ -25,10 +25,7 @@ def companies(ops: Ops, register: Register, maintenance: psycopg.Connection) -> 
     found = [register(name) for name in ("Acme Power", "Sun Hill")]
     assert [one.error for one in ops.harden()] == ["", "", ""]
     yield found
-    # The server goes on as others of these tests know it.
-    owner = sql.Identifier(ops.settings.owner_role)
-    maintenance.execute("GRANT CONNECT ON DATABASE postgres, template1 TO PUBLIC")
-    maintenance.execute(sql.SQL("REVOKE ALL ON DATABASE postgres, template1 FROM {}").format(owner))
+    reopen(maintenance, ops.settings)
 
 
 @pytest.fixture
