@@ -1,0 +1,53 @@
+"""Frozen records that cross the borders between layers, and on to callers."""
+
+from __future__ import annotations
+
+from mpm_ops.records.access import (
+    Analyst,
+    AnalystGrant,
+    Asked,
+    Deviation,
+    Hardened,
+    Hardening,
+    NewLogin,
+    Question,
+    Reaped,
+)
+from mpm_ops.records.checks import CompanyDrift, Difference, Finding, Level, Linted
+from mpm_ops.records.company import MAIN, Company, CompanyState, CompanyStatus, Plugin
+from mpm_ops.records.fleet import Applied, DryRun, FleetStatus, PlannedSql, Revision, Run
+from mpm_ops.records.report import Cause, Failure, FleetReport, Outcome, Status, counted
+
+__all__ = [
+    "MAIN",
+    "Analyst",
+    "AnalystGrant",
+    "Applied",
+    "Asked",
+    "Cause",
+    "Company",
+    "CompanyDrift",
+    "CompanyState",
+    "CompanyStatus",
+    "Deviation",
+    "Difference",
+    "DryRun",
+    "Failure",
+    "Finding",
+    "FleetReport",
+    "FleetStatus",
+    "Hardened",
+    "Hardening",
+    "Level",
+    "Linted",
+    "NewLogin",
+    "Outcome",
+    "PlannedSql",
+    "Plugin",
+    "Question",
+    "Reaped",
+    "Revision",
+    "Run",
+    "Status",
+    "counted",
+]

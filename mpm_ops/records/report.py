@@ -1,0 +1,215 @@
+"""The account of a fleet run: every company, and the causes of failures."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How one company came out of a fleet run (D7): every company ends as exactly one of these."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    BUSY = "busy"
+    FAILED = "failed"
+    UNTOUCHED = "untouched"
+
+
+#: What differs from company to company in messages about the same problem.
+_VALUE = re.compile(r'\d+|"[^"]*"')
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 company`, `3 companies`, `0 errors`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What went wrong with one company, in facts that can be grouped and shown."""
+
+    message: str
+    #: The class of our error.
+    kind: str
+    sqlstate: str = ""
+    #: The revision that was being applied.
+    revision: str = ""
+    #: The statement that the server refused.
+    statement: str = ""
+    hint: str = ""
+    #: Who held the lock that was waited for.
+    blocker: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How one company came out of a run."""
+
+    company_id: int
+    company: str
+    status: Status
+    #: Heads before and after, sorted; empty is base.
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    #: Why it was skipped or left untouched.
+    reason: str = ""
+    failure: Failure | None = None
+    attempts: int = 0
+    #: Seconds of work, all attempts together.
+    seconds: float = 0.0
+    #: Hash of the plan that it was to go through; empty when there was none.
+    plan: str = ""
+
+    @property
+    def why(self) -> str:
+        """The reason or the failure, in one line."""
+        if self.failure is None:
+            return self.reason
+        revision = f"revision {self.failure.revision}" if self.failure.revision else ""
+        blocker = f"held by {self.failure.blocker}" if self.failure.blocker else ""
+        facts = (self.failure.message, self.failure.sqlstate, revision, blocker, self.failure.hint)
+        return "; ".join(fact for fact in facts if fact)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Failures of a run that are alike: one problem, whoever has it."""
+
+    message: str
+    sqlstate: str
+    revision: str
+    statement: str
+    hint: str
+    company_ids: Sequence[int]
+    companies: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetReport:
+    """The account of a fleet run: one outcome per company, none lost."""
+
+    #: ops.runs.id; None when nothing was written to the ledger, as of a run without companies.
+    run_id: int | None
+    action: str
+    outcomes: Sequence[Outcome]
+    #: Seconds for the whole run; so far, while it is under way.
+    seconds: float
+    #: 'finished'; 'halted' by its budget, its gate or a failed preflight; 'interrupted' by somebody. One that is read
+    #: from the ledger may be 'running', 'paused' or 'abandoned', too.
+    ended: str = "finished"
+    #: Why it ended before all companies were done, or had none.
+    reason: str = ""
+    #: What the operator should know beside the outcomes.
+    notes: Sequence[str] = ()
+    counts: Mapping[Status, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        counted = Counter(outcome.status for outcome in self.outcomes)
+        object.__setattr__(self, "counts", {status: counted[status] for status in Status})
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The outcomes of the companies that failed."""
+        return [outcome for outcome in self.outcomes if outcome.status is Status.FAILED]
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it was still running, or paused, when the account was read."""
+        return self.ended in ("running", "paused")
+
+    @property
+    def go_on(self) -> str:
+        """The command that takes up the companies that a run left untouched; empty when there is none."""
+        left = self.action == "migrate-tenant" and self.run_id is not None and self.counts[Status.UNTOUCHED]
+        return f"mpm-ops migrate-tenant --resume {self.run_id}" if left and not self.under_way else ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every company is done, or had nothing to be done."""
+        return all(outcome.status in (Status.DONE, Status.SKIPPED) for outcome in self.outcomes)
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The failures, those that are alike together; the most frequent first, then by the first company's id."""
+        groups: dict[tuple[str, ...], list[Outcome]] = {}
+        for outcome in self.failed:
+            if failure := outcome.failure:
+                # Values differ from company to company where the problem does not.
+                message = _VALUE.sub("…", failure.message)
+                groups.setdefault((message, failure.sqlstate, failure.revision, failure.statement), []).append(outcome)
+        causes = [_cause(alike) for alike in groups.values()]
+        return sorted(causes, key=lambda cause: (-len(cause.company_ids), min(cause.company_ids)))
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return a row of text per company: what a table shows."""
+        return [
+            {
+                "id": str(outcome.company_id),
+                "company": outcome.company,
+                "outcome": outcome.status.value,
+                "from": ", ".join(outcome.before) or "-",
+                "to": ", ".join(outcome.after) or "-",
+                "seconds": f"{outcome.seconds:.2f}",
+                "what": outcome.why,
+            }
+            for outcome in self.outcomes
+        ]
+
+    @classmethod
+    def joined(cls, reports: Sequence[FleetReport], *, action: str, seconds: float) -> FleetReport:
+        """Return one account of several runs, such as the batches of a flow."""
+        outcomes = [outcome for report in reports for outcome in report.outcomes]
+        early = next((report for report in reports if report.ended != "finished"), None)
+        return cls(
+            run_id=None,
+            action=action,
+            outcomes=outcomes,
+            seconds=seconds,
+            ended=early.ended if early else "finished",
+            reason=early.reason if early else "",
+            notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
+        )
+
+    def __str__(self) -> str:
+        total = len(self.outcomes)
+        if not total:
+            return f"{self.action}: {self.reason or 'no companies'}"
+        named = self.action if self.run_id is None else f"run {self.run_id}, {self.action}"
+        to_come = {Status.UNTOUCHED: "to come"} if self.under_way else {}
+        parts = [f"{count} {to_come.get(status, status)}" for status, count in self.counts.items() if count]
+        early = "" if self.ended == "finished" else f"; {': '.join(filter(None, (self.ended, self.reason)))}"
+        return f"{named}: {', '.join(parts)} of {counted(total, 'company')} in {self.seconds:.1f} s{early}"
+
+
+def _in_common(messages: Sequence[str]) -> str:
+    """Return messages that differ in their values only as one: what all say, from 92 to 223, or an ellipsis."""
+    values = iter([set(found) for found in zip(*map(_VALUE.findall, messages), strict=True)])
+
+    def common(match: re.Match[str]) -> str:
+        found = next(values)
+        if len(found) == 1:
+            return match[0]
+        if not all(value.isdecimal() for value in found):
+            return "…"
+        numbers = sorted(map(int, found))
+        return f"{numbers[0]} to {numbers[-1]}"
+
+    return _VALUE.sub(common, messages[0])
+
+
+def _cause(alike: Sequence[Outcome]) -> Cause:
+    failure = alike[0].failure or Failure(message="", kind="")
+    return Cause(
+        message=_in_common([outcome.failure.message for outcome in alike if outcome.failure]),
+        sqlstate=failure.sqlstate,
+        revision=failure.revision,
+        statement=failure.statement,
+        hint=failure.hint,
+        company_ids=[outcome.company_id for outcome in alike],
+        companies=[outcome.company for outcome in alike],
+    )
