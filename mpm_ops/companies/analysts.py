@@ -139,8 +139,11 @@ def sweep(installation: Installation) -> Sequence[str]:
     """End what is over: grants with the sessions that used them, tokens with their logins; return what was ended."""
     with installation.central() as connection:
         logins = rows.ended(connection)
-        lost = settle(installation)
-        _drop(installation, logins)
+        try:
+            lost = settle(installation)
+        finally:
+            # Where a server does not answer, the others go on.
+            _drop(installation, logins)
         # Last, so that what a server kept is still known.
         rows.drop_ended(connection, logins)
     return [*logins, *lost]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from pydantic import SecretStr
 from mpm_ops import Company, Ops, Policy, Settings
 from mpm_ops.central import ledger
 from mpm_ops.companies.register import STEPS
-from mpm_ops.errors import Busy, InvalidInput, MpmOpsError, UnknownServer
+from mpm_ops.errors import Busy, InvalidInput, MpmOpsError, ServerUnavailable, UnknownServer
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.postgres.embedded import EmbeddedServer
 from mpm_ops.postgres.server import Server
@@ -284,3 +285,21 @@ def test_an_analyst_reads_on_all_servers_and_one_that_is_away_is_swept_later(
     assert read(west) == set()
     ops.remove_analyst("ada")
     assert list(ops.analysts()) == []
+
+
+def test_a_token_is_known_until_every_server_has_dropped_it(
+    ops: Ops, fleet: list[Company], second: tuple[EmbeddedServer, str], server: Server
+) -> None:
+    made = ops.token("ada", [fleet[0].id, fleet[1].id], hours=0.5 / 3600)
+    wait_until(lambda: any(one.until and one.until < dt.datetime.now(dt.UTC) for one in ops.analysts()))
+    second[0].stop()
+    with pytest.raises(ServerUnavailable):
+        ops.sweep()
+    with server.connect("postgres") as connection:
+        assert not roles.exists(connection, made.login)
+    assert [one.login for one in ops.analysts()] == [made.login]
+    with Server(second[0].start()).connect("postgres") as connection:
+        assert roles.exists(connection, made.login)
+        assert made.login in ops.sweep()
+        assert not roles.exists(connection, made.login)
+    assert ops.analysts() == []
