@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mpm_ops.analysis.reader import CompanyReader, Truncated
     from mpm_ops.analysis.session import Session
-    from mpm_ops.companies.account import Hooks
+    from mpm_ops.companies.hooks import Hooks
     from mpm_ops.errors import MpmOpsError
     from mpm_ops.fleet.policy import Policy
     from mpm_ops.ops import Ops, connect, login
@@ -50,7 +50,7 @@ _PLACES = {
     "CompanyReader": "mpm_ops.analysis.reader",
     "CompanyState": "mpm_ops.records",
     "FleetReport": "mpm_ops.records",
-    "Hooks": "mpm_ops.companies.account",
+    "Hooks": "mpm_ops.companies.hooks",
     "MpmOpsError": "mpm_ops.errors",
     "Ops": "mpm_ops.ops",
     "Outcome": "mpm_ops.records",

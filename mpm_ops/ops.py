@@ -18,6 +18,7 @@ from mpm_ops.analysis.session import Session
 from mpm_ops.central import questions, registry
 from mpm_ops.companies import (
     analysts,
+    courses,
     drift,
     fresh,
     lint,
@@ -36,8 +37,8 @@ from mpm_ops.companies import audit as auditing
 from mpm_ops.companies import reconcile as reconciling
 from mpm_ops.companies import register as registering
 from mpm_ops.companies import rehearse as rehearsing
-from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.findings import AuditFinding, Repaired
+from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
@@ -215,7 +216,7 @@ class Ops:
         made: Sequence[str] = ()
         if create_missing:
             made = missing_databases.create(self._installation, chosen)
-        course = migrations.upgrade(self._installation, chosen, verify=verify, notes=made)
+        course = courses.upgrade(self._installation, chosen, verify=verify, notes=made)
         return self._go(course, policy, hooks)
 
     def dry_run(self, companies: Companies = None, *, policy: Policy | None = None, verify: bool = False) -> DryRun:
@@ -223,7 +224,7 @@ class Ops:
 
         Its notes hold what `lint_migrations` has against that SQL.
         """
-        course = migrations.upgrade(self._installation, self._chosen(companies, policy), verify=verify)
+        course = courses.upgrade(self._installation, self._chosen(companies, policy), verify=verify)
         return migrations.dry_run(course, notes=lint.notes(self._installation, course.distinct.values()))
 
     def lint_migrations(self, revisions: Sequence[str] | None = None, *, every: bool = False) -> Linted:
@@ -270,19 +271,19 @@ class Ops:
     ) -> FleetReport:
         """Undo the last `step` revisions, or what the last migrate-tenant run applied to each company."""
         chosen = self._chosen(companies, policy)
-        return self._go(migrations.rollback(self._installation, chosen, step=step), policy, hooks)
+        return self._go(courses.rollback(self._installation, chosen, step=step), policy, hooks)
 
     def reset_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
         """Roll everything back: the databases end without tables and their rows are lost."""
-        return self._go(migrations.reset(self._installation, self._chosen(companies, policy)), policy, hooks)
+        return self._go(courses.reset(self._installation, self._chosen(companies, policy)), policy, hooks)
 
     def refresh_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
         """Roll everything back and migrate again: the rows are lost."""
-        return self._go(migrations.refresh(self._installation, self._chosen(companies, policy)), policy, hooks)
+        return self._go(courses.refresh(self._installation, self._chosen(companies, policy)), policy, hooks)
 
     def fresh_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
@@ -350,7 +351,7 @@ class Ops:
     def rollback_run(self, run_id: int, *, policy: Policy | None = None, hooks: Hooks | None = None) -> FleetReport:
         """Undo exactly what one run applied, company by company. Raises UnknownRun."""
         chosen = runs.chosen_of(self._installation, run_id)
-        return self._go(migrations.undo(self._installation, chosen, run_id), policy, hooks)
+        return self._go(courses.undo(self._installation, chosen, run_id), policy, hooks)
 
     def pause_run(self, run_id: int, *, paused: bool = True) -> None:
         """Ask a run, of whatever process, to begin no further company, or with `paused=False` to go on."""
@@ -432,7 +433,7 @@ class Ops:
     def _policy(self, policy: Policy | None) -> Policy:
         return policy or Policy(workers=self.settings.workers)
 
-    def _go(self, course: migrations.Course, policy: Policy | None, hooks: Hooks | None) -> FleetReport:
+    def _go(self, course: courses.Course, policy: Policy | None, hooks: Hooks | None) -> FleetReport:
         return migrations.go(self._installation, course, policy=self._policy(policy), hooks=hooks or Hooks())
 
 

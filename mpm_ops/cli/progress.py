@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mpm_ops.cli.output import talk
-from mpm_ops.companies.account import Hooks
+from mpm_ops.companies.hooks import Hooks
 from mpm_ops.records import Outcome, Status, counted
 
 #: Elsewhere: a line at each tenth of the companies, and the first that is done after so many seconds without one.

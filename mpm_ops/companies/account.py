@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from dataclasses import dataclass
+from typing import Literal
 
 import psycopg
 
 from mpm_ops.central import ledger
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.assertions import gate
+from mpm_ops.companies.hooks import Hooks, Told
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.killed import settle_all
 from mpm_ops.companies.sizes import sizes_of
@@ -31,50 +32,6 @@ from mpm_ops.settings import operator
 _MOMENT = 0.2
 #: How long the end of a run is tried to be written, in seconds.
 _PATIENCE = 30.0
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hooks:
-    """What a caller may want to be told while a run is under way; called in the caller's thread.
-
-    What a hook raises stops the run, and goes on to the caller once the running ones are done and the account is
-    written.
-    """
-
-    #: The run's number in the ledger; not called when no company has anything to do.
-    on_run: Callable[[int], None] = field(default=lambda _: None)
-    #: How many seconds each company, by id, is going to take: as many as the last time, 0 where there is nothing to do.
-    on_start: Callable[[Mapping[int, float]], None] = field(default=lambda _: None)
-    on_outcome: Callable[[Outcome], None] = field(default=lambda _: None)
-    #: What happens to the run itself: paused, soaking.
-    on_note: Callable[[str], None] = field(default=lambda _: None)
-
-
-class _Told:
-    """Calls the hooks of a run. The error of one is kept until the account is written, and then goes on."""
-
-    def __init__(self) -> None:
-        self._raised: Exception | None = None
-
-    def __call__(self, hook: Callable[[T], None], what: T) -> None:
-        """Call a hook, unless one has raised."""
-        if self._raised is None:
-            try:
-                hook(what)
-            # A caller's code may raise anything, and the run goes by the account.
-            except Exception as exc:  # noqa: BLE001 kept, and raised later
-                self._raised = exc
-
-    def why(self) -> str:
-        """Return why the run is to stop; empty while all is well."""
-        exc = self._raised
-        return f"a hook raised {type(exc).__name__}: {exc}" if exc else ""
-
-    def go_on(self) -> None:
-        """Raise what a hook has raised."""
-        if self._raised is not None:
-            raise self._raised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +168,7 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
             expected = _expected(installation, connection, job.action, waiting) if waiting else {}
         pages = Account(installation, run_id, connection, by_server(waiting))
         weights = {one.company.id: expected.get(one.company.id, 1.0) for one in job.planned}
-        tell = _Told()
+        tell = Told()
         if waiting:
             tell(hooks.on_run, run_id)
         tell(hooks.on_start, weights | dict.fromkeys(idle, 0.0))
@@ -253,7 +210,7 @@ def _steered(
     *,
     policy: Policy,
     hooks: Hooks,
-    tell: _Told,
+    tell: Told,
     expected: Mapping[int, float],
 ) -> tuple[Ran, str]:
     """Run the work with the account written meanwhile; return how it came out, and what could not be written."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import psycopg
 
 from mpm_ops.central.ledger import Planned
-from mpm_ops.companies.account import Account, Hooks, Job, account
+from mpm_ops.companies.account import Account, Job, account
 from mpm_ops.companies.grants import grant, reading_list
+from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.states import heads_of, read_stamps
 from mpm_ops.companies.template import ensure_template, template_heads

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from mpm_ops.companies.account import Hooks
 from mpm_ops.companies.clone import clone
+from mpm_ops.companies.courses import Course, upgrade
 from mpm_ops.companies.grants import after_step, before_step
 from mpm_ops.companies.groups import outdated
+from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation
-from mpm_ops.companies.migrations import Course, upgrade
 from mpm_ops.companies.preflight import preflight
 from mpm_ops.companies.rehearsal import Rehearsal, Rehearsed, RehearsedStep, TableLock
 from mpm_ops.companies.scratch import scratch_name

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import psycopg
 
 from mpm_ops.central import history, ledger
-from mpm_ops.companies import migrations, selection
-from mpm_ops.companies.account import Hooks
+from mpm_ops.companies import courses, migrations, selection
+from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import settle
 from mpm_ops.companies.states import heads_of, read_stamps
@@ -84,7 +84,7 @@ def resume(
                 raise Busy(f"run {run_id} is under way in another process", hint="Wait for it to end.")
             settle(installation, connection, run_id)
         left = {one.company_id for one in history.outcomes(connection, run_id) if one.status not in _SETTLED}
-    course = migrations.upgrade(installation, [company for company in chosen if company.id in left])
+    course = courses.upgrade(installation, [company for company in chosen if company.id in left])
     settled = [company for company in chosen if company.id not in left]
     return migrations.go(installation, course, policy=policy, hooks=hooks, resumes=run_id, settled=settled)
 

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from mpm_ops import Company, Ops, Policy, Status
 from mpm_ops.central import ledger
-from mpm_ops.companies import migrations
+from mpm_ops.companies import courses, migrations
 from mpm_ops.companies.watch import Watch
 from mpm_ops.postgres import locks
 from mpm_ops.postgres.server import Server
@@ -28,7 +28,7 @@ def begun(ops: Ops, server: Server, companies: Sequence[Company]) -> Iterator[Ca
 
     Yields what takes a company to the end of its plan, and returns the id of the run.
     """
-    course = migrations.upgrade(ops._installation, companies)
+    course = courses.upgrade(ops._installation, companies)
     with closing(server.open(ops.settings.central_database)) as connection:
         run_id = ledger.open_run(
             connection,

@@ -1,0 +1,203 @@
+"""Where each company is to go: its plan, the reason for none, or an error; one plan per distinct state (D2, D3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+
+from mpm_ops.central import history, ledger
+from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.killed import refuse_at_work, settle_all
+from mpm_ops.companies.states import Stamps, heads_of, missing, mistaken, read_stamps
+from mpm_ops.errors import (
+    InvalidInput,
+    MigrationError,
+    MpmOpsError,
+    RevisionError,
+    ServerUnavailable,
+)
+from mpm_ops.records import Company
+from mpm_ops.schema.plan import Plan
+
+#: A plan for a company in a state, or the reason why there is nothing to do.
+Planner = Callable[[Company, tuple[str, ...]], Plan | str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """What a run is going to do: who stands where, and a plan, a reason or an error for each."""
+
+    action: str
+    companies: Sequence[Company]
+    stamps: Stamps
+    found: Mapping[int, Plan | str | MpmOpsError]
+    notes: Sequence[str] = ()
+    #: Whose stamp is wrong, by company id, and how; the run puts it right before it begins.
+    wrong: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def plans(self) -> dict[int, Plan]:
+        """The plans by company id."""
+        return {company_id: plan for company_id, plan in self.found.items() if isinstance(plan, Plan)}
+
+    @property
+    def distinct(self) -> dict[str, Plan]:
+        """The plans by hash: as many as there are states."""
+        return {plan.hash: plan for plan in self.plans.values()}
+
+
+def upgrade(
+    installation: Installation, companies: Sequence[Company], *, verify: bool = False, notes: Sequence[str] = ()
+) -> Course:
+    """Plan what is pending. A company with nothing pending needs no connection to its database. Read-only.
+
+    `notes` is what the operator should know of what was done before.
+    """
+    tree = installation.tenant_tree
+    tree.heads()  # a tree that is not in order stops the run before the first company
+
+    def plan(_: Company, heads: tuple[str, ...]) -> Plan | str:
+        found = tree.upgrade_plan(heads)
+        return found if found.steps else "nothing to migrate"
+
+    return _course(installation, "migrate-tenant", companies, lambda *_: plan, verify=verify, notes=notes)
+
+
+def rollback(installation: Installation, companies: Sequence[Company], *, step: int | None) -> Course:
+    """Plan to undo the last `step` revisions; without a number, what the last migrate-tenant run applied to each.
+
+    Raises InvalidInput for a number below 1: the last 0 of a list are all of it.
+    """
+    if step is not None and step < 1:
+        raise InvalidInput(f"{step} is not a number of revisions to undo", hint="Begin with 1, the newest.")
+    tree = installation.tenant_tree
+
+    def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
+        settle_all(installation, connection)  # what a killed run applied is to be undone too
+        ids = {company.id: heads_of(stamps, company) for company in companies}
+        batches = {} if step else {one: ledger.last_batch(connection, one, heads) for one, heads in ids.items()}
+
+        def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
+            applied = [revision.id for revision in tree.applied(heads)]
+            if step is not None:
+                undo = applied[-step:]
+            else:
+                target = batches[company.id]
+                if target is None:
+                    return "no run brought it to this state: name the number of revisions with --step"
+                undo = _above(tree.applied(target), applied)
+            return tree.downgrade_plan(heads, undo[::-1]) if undo else "nothing to roll back"
+
+        return plan
+
+    back = f" --step {step}" if step else ""
+    return _course(installation, f"migrate-tenant-rollback{back}", companies, planner)
+
+
+def undo(installation: Installation, companies: Sequence[Company], run_id: int) -> Course:
+    """Plan to undo exactly what one run applied, company by company. Raises Busy while a server still applies it."""
+    tree = installation.tenant_tree
+
+    def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
+        del stamps
+        settle_all(installation, connection)
+        if history.run(connection, run_id).state == "abandoned":
+            refuse_at_work(installation, connection, run_id, companies)
+        moved = {one.company_id: one for one in history.outcomes(connection, run_id) if one.before != one.after}
+        replaced = history.replaced_after(connection, run_id)
+
+        def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
+            outcome = moved.get(company.id)
+            if outcome is None:
+                return f"run {run_id} applied nothing to it"
+            if company.id in replaced:
+                return f"its database was replaced since, by run {replaced[company.id]}"
+            if heads == outcome.before:
+                return f"what run {run_id} applied is undone already"
+            if heads != outcome.after:
+                left, now = (", ".join(one) or "base" for one in (outcome.after, heads))
+                raise MigrationError(
+                    f"run {run_id} left it at {left}, and it is at {now} now",
+                    hint=f"Undo the later runs first: mpm-ops history {company.id}",
+                )
+            applied = [revision.id for revision in tree.applied(heads)]
+            return tree.downgrade_plan(heads, _above(tree.applied(outcome.before), applied)[::-1])
+
+        return plan
+
+    return _course(installation, f"rollback --run {run_id}", companies, planner)
+
+
+def reset(installation: Installation, companies: Sequence[Company]) -> Course:
+    """Plan to roll every revision back: the databases end without tables, and their rows are gone."""
+    tree = installation.tenant_tree
+
+    def plan(_: Company, heads: tuple[str, ...]) -> Plan | str:
+        back = [revision.id for revision in reversed(tree.applied(heads))]
+        return tree.downgrade_plan(heads, back) if back else "nothing to roll back"
+
+    return _course(installation, "migrate-tenant-reset", companies, lambda *_: plan)
+
+
+def refresh(installation: Installation, companies: Sequence[Company]) -> Course:
+    """Plan to roll every revision back and migrate again: the databases end as new ones, without their rows."""
+
+    def plan(_: Company, heads: tuple[str, ...]) -> Plan | str:
+        return installation.tenant_tree.rebuild_plan(heads)
+
+    return _course(installation, "migrate-tenant-refresh", companies, lambda *_: plan)
+
+
+def _course(
+    installation: Installation,
+    action: str,
+    companies: Sequence[Company],
+    planner: Callable[[psycopg.Connection, Stamps], Planner],
+    *,
+    verify: bool = False,
+    notes: Sequence[str] = (),
+) -> Course:
+    stamps = read_stamps(installation, companies, verify=verify)
+    with installation.central() as connection:
+        plan = planner(connection, stamps)
+        found = {company.id: _found(plan, company, stamps) for company in companies}
+        plans = {one.hash: one for one in found.values() if isinstance(one, Plan)}
+        edited = _edited(connection, list(plans.values())) if plans else []
+    wrong = mistaken(installation, companies, stamps) if verify else {}
+    return Course(action=action, companies=companies, stamps=stamps, found=found, notes=[*notes, *edited], wrong=wrong)
+
+
+def _found(planner: Planner, company: Company, stamps: Stamps) -> Plan | str | MpmOpsError:
+    """Return the company's plan, the reason for none, or the error that is its outcome."""
+    heads = stamps.get(company.database)
+    if heads is None:
+        return missing(company)
+    if isinstance(heads, MpmOpsError):
+        if isinstance(heads, ServerUnavailable):
+            heads.away = False  # it was asked before the run, which has no plan to try again with
+        return heads
+    try:
+        return planner(company, heads)
+    except RevisionError:
+        raise  # the tree is not in order, whoever the company is
+    except MigrationError as exc:
+        return exc
+
+
+def _above(kept: Sequence[object], applied: Sequence[str]) -> list[str]:
+    """Return the revisions of `applied`, oldest first, that are not among the `kept` ones."""
+    ids = {getattr(revision, "id", "") for revision in kept}
+    return [revision for revision in applied if revision not in ids]
+
+
+def _edited(connection: psycopg.Connection, plans: Sequence[Plan]) -> list[str]:
+    """Tell which revisions have other SQL now than when they were applied to other companies."""
+    known = history.hashes(connection)
+    return [
+        f"revision {step.revision} was edited: it was applied with other SQL before ({', '.join(sorted(before))}, "
+        f"now {step.hash}); `mpm-ops drift` shows what differs"
+        for step in {step.revision: step for plan in plans for step in plan.steps}.values()
+        if (before := known.get((step.revision, step.direction), set()) - {step.hash})
+    ]
