@@ -47,6 +47,7 @@ from mpm_ops.demo.business import generate
 from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile
 from mpm_ops.fleet.policy import Policy
+from mpm_ops.postgres.chosen import address
 from mpm_ops.records import (
     MAIN,
     Analyst,
@@ -89,8 +90,7 @@ class Ops:
         self._readers: dict[tuple[str, bool], Login] = {}
 
     def __repr__(self) -> str:
-        where = "embedded server" if self.settings.database_url is None else str(self._installation.server.address)
-        return f"<Ops {self.settings.central_database} on {where}>"
+        return f"<Ops {self.settings.central_database} on {address(self.settings)}>"
 
     # Central database
 

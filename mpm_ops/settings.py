@@ -140,10 +140,11 @@ def load_settings() -> Settings:
     """Read the settings; a value that breaks a rule is an InvalidInput that names its variable."""
     try:
         return Settings()
-    except SettingsError as exc:
-        # Its own words name the field; what it holds may be a password.
-        raise InvalidInput("MPM_OPS_SERVERS: is no JSON object of names and connection strings") from exc
+    except SettingsError:
+        variable, message, hint = "servers", "is no JSON object of names and connection strings", ""
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        variable = "MPM_OPS_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise InvalidInput(f"{variable}: {first['msg']}", hint="See the table of settings in README.md.") from None
+        # Not all of the place: in MPM_OPS_SERVERS that is a name, which somebody may have taken for the URL's.
+        variable, message = next((str(one["loc"][0]), one["msg"]) for one in exc.errors(include_url=False))
+        hint = "See the table of settings in README.md."
+    # Out here, where neither error is carried along: what they are about may be a password.
+    raise InvalidInput(f"MPM_OPS_{variable.upper()}: {message}", hint=hint)

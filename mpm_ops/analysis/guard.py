@@ -152,7 +152,7 @@ def _transaction(
     except psycopg.Error as exc:
         if watch.why is not None:
             raise refusals.broken_off(watch.why, bound, seconds=limits.deadline) from exc
-        raise refusals.explained(exc, bound, before=before) from exc
+        raise refusals.explained(exc, bound, before=before) from (None if refusals.quotes_values(exc, bound) else exc)
     except (ValueError, RecursionError) as exc:
         raise QueryError(f"a value cannot be taken over: {exc}", statement=bound.query) from exc
     finally:
@@ -170,6 +170,8 @@ def _opening(limits: Limits, version: int) -> bytes:
         f"SET LOCAL lock_timeout = {limits.lock:d};"
         f"SET LOCAL work_mem = {limits.work_mem:d};"
         "SET LOCAL search_path = masked, public, pg_catalog; SET LOCAL TimeZone = 'UTC';"
+        # Which the login or PGOPTIONS may have set to fewer digits.
+        "SET LOCAL extra_float_digits = 1;"
         "SELECT 1"
     ).encode()
 

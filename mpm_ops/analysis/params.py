@@ -71,6 +71,12 @@ class Bound:
             shift = end - place.end
         return offset - shift + 1
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The placeholders as they were written, in the order of `values`; `%s` where they have no names."""
+        named = dict.fromkeys(f":{place.name}" for place, _ in self.places if place.name is not None)
+        return tuple(named) or ("%s",) * len(self.values)
+
 
 def bind(query: str, params: Params) -> Bound:
     """Return the question with its values beside it; without `params` the text stays as it is.
@@ -82,7 +88,10 @@ def bind(query: str, params: Params) -> Bound:
     if params is None:
         return Bound(query=query, text=query, values=())
     if isinstance(params, Mapping):
-        return _replaced(query, {str(name): value for name, value in params.items()})
+        if not all(isinstance(name, str) for name in params):
+            # Two that are one as text would be one placeholder's.
+            raise QueryError("a name in params is no text", statement=query, hint='Write params={"name": value}.')
+        return _replaced(query, params)
     if isinstance(params, (str, bytes)) or not isinstance(params, Sequence):
         raise QueryError("params is neither a mapping nor a list", hint='Write params={"name": value}.')
     return _listed(query, params)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Iterator
 
 import psycopg
 from psycopg import errors
@@ -16,6 +18,8 @@ _QUESTIONS = ("SELECT", "VALUES", "TABLE", "WITH")
 #: How the server says that it is not the grammar.
 _SEVERAL = "multiple commands"
 _TOLD = (_SEVERAL, "INTO is not allowed")
+#: The class of data exceptions, whose words quote the value that the server could not take.
+_DATA = "22"
 _ONLY_ONE_SELECT = "Ask one SELECT, VALUES, TABLE or WITH. Data is changed in Python: mpm_ops.login(…, write=True)."
 _ASK_FOR_LESS = "The time for one question is over: ask for less at a time, or raise the limit."
 
@@ -25,6 +29,14 @@ def explained(exc: psycopg.Error, bound: Bound, *, before: int) -> MpmOpsError:
     found = ours(exc, bound.query)
     if not isinstance(found, QueryError):
         return found
+    if quotes_values(exc, bound):
+        found = QueryError(
+            _without_values(str(found), bound),
+            sqlstate=found.sqlstate,
+            position=found.position,
+            statement=found.statement,
+            hint=_without_values(found.hint, bound),
+        )
     position = None if found.position is None else found.position - before
     found.position = bound.own_position(position) if position is not None and position > 0 else None
     if _is_refusal(exc, bound.query, found.position):
@@ -44,6 +56,11 @@ def explained(exc: psycopg.Error, bound: Bound, *, before: int) -> MpmOpsError:
     return found
 
 
+def quotes_values(exc: psycopg.Error, bound: Bound) -> bool:
+    """Whether the words of the server may quote a value that was bound, which a log or a saved notebook would keep."""
+    return bool(bound.values) and (exc.sqlstate or "").startswith(_DATA)
+
+
 def broken_off(why: Why, bound: Bound, *, seconds: float) -> QueryError:
     """Return the error for a question that was given up here, and cancelled on the server."""
     if why is Why.STOPPED:
@@ -51,6 +68,27 @@ def broken_off(why: Why, bound: Bound, *, seconds: float) -> QueryError:
     else:
         message, hint = f"the answer took longer than {seconds:g} s", _ASK_FOR_LESS
     return QueryError(message, sqlstate=errors.QueryCanceled.sqlstate or "", statement=bound.query, hint=hint)
+
+
+def _without_values(text: str, bound: Bound) -> str:
+    """Return what the server said with the placeholder's name where it quotes its value, or a piece of it."""
+    values = [(name, piece) for name, value in zip(bound.names, bound.values, strict=True) for piece in _texts(value)]
+    for name, value in sorted(values, key=lambda one: -len(one[1])):
+        text = text.replace(f'"{value}"', name)
+
+    def named(quoted: re.Match[str]) -> str:
+        return next((name for name, value in values if quoted[1] in value), quoted[0])
+
+    return re.sub('"([^"]+)"', named, text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield what the server may quote of a value."""
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _texts(part)
+    elif value is not None:
+        yield value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _is_refusal(exc: psycopg.Error, query: str, position: int | None) -> bool:

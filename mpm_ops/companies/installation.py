@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from mpm_ops.errors import NoDatabase, QueryError, ServerUnavailable
 from mpm_ops.postgres import databases, hardening, locks, roles
 from mpm_ops.postgres.chosen import chosen_server
-from mpm_ops.postgres.server import Server, translated
+from mpm_ops.postgres.server import Server, speak, translated
 from mpm_ops.records import MAIN, Company
 from mpm_ops.schema.apply import apply, read_heads
 from mpm_ops.settings import Settings
@@ -156,6 +156,7 @@ class Installation:
         if connection is not None:
             try:
                 connection.execute("RESET ROLE; RESET ALL")
+                speak(connection)
             except psycopg.Error:  # the server was restarted meanwhile
                 connection.close()
                 connection = None

@@ -53,6 +53,16 @@ def _from_keyring(service: str, name: str) -> str:
     return password
 
 
+def address(settings: Settings) -> str:
+    """Say which server the settings name, for people; no look is taken at it."""
+    if settings.database_url is None:
+        return "embedded server"
+    try:
+        return Server(settings.database_url.get_secret_value()).address
+    except UsageError:
+        return "no server"
+
+
 @contextmanager
 def _first(server: Server, settings: Settings) -> Iterator[psycopg.Connection]:
     """Lend a connection to whatever is there before the installation is: `postgres`, which analysts may be kept out of.

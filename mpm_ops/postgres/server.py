@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -43,6 +43,8 @@ _AWAY = (
 )
 _FULL = ("too many clients", "too many connections", "remaining connection slots")
 
+#: What the driver's readers and our own texts take for granted, as the server tells it.
+_FORMS = {"DateStyle": "ISO", "IntervalStyle": "postgres", "standard_conforming_strings": "on"}
 #: As many connections opened by one process mean that there will be more.
 _MANY = 3
 
@@ -54,14 +56,15 @@ class Server:
     """
 
     def __init__(self, dsn: str) -> None:
-        try:
-            self._params = conninfo.conninfo_to_dict(dsn)
-        except psycopg.ProgrammingError:
-            # The driver's own message quotes the string, password included.
+        parts = _parts(dsn)
+        del dsn  # what shows an error with the variables of its frames would show it
+        self._params = parts or {}
+        if parts is None:
             raise UsageError(
                 "MPM_OPS_DATABASE_URL is not a connection string",
-                hint="Write it as postgresql://user@host:5432/ and keep the password in ~/.pgpass or in the URL.",
-            ) from None
+                hint="Write it as postgresql://user@host:5432/ and keep the password in ~/.pgpass or in the URL, "
+                "where @ is %40, / is %2F and % is %25.",
+            )
         self._engines: dict[str, sa.Engine] = {}
         self._opened = 0
         #: What stands in for the password once it is known: see `scram`.
@@ -140,22 +143,30 @@ class Server:
     def _connect(self, database: str, application: str, *, autocommit: bool = False) -> WatchedConnection:
         if not database:
             raise InvalidInput("the name of a database is empty")  # which the driver takes for the login's own
-        given: dict[str, Any] = {"application_name": application, "connect_timeout": 10, "autocommit": autocommit}
         if self._keys:
             try:
-                connection = WatchedConnection.connect(self.dsn(database, **self._keys), **given)
+                return self._dial(database, application, autocommit=autocommit)
             except psycopg.OperationalError as exc:
                 if "password authentication failed" not in str(exc):
                     raise
                 self._keys = {}  # somebody set the password anew
-            else:
-                warn_if_unencrypted(connection)
-                return connection
-        connection = WatchedConnection.connect(self.dsn(database), **given)
-        warn_if_unencrypted(connection)
+        connection = self._dial(database, application, autocommit=autocommit)
         self._opened += 1
         if self._opened == _MANY and autocommit:
             self._learn_keys(connection)
+        return connection
+
+    def _dial(self, database: str, application: str, *, autocommit: bool) -> WatchedConnection:
+        given: dict[str, Any] = {"application_name": application, "connect_timeout": 10, "autocommit": True}
+        try:
+            connection = WatchedConnection.connect(self.dsn(database, **self._keys), **given)
+        except psycopg.Error as exc:
+            # Without the driver's frames: their variables hold the connection string, and some tools show variables.
+            raise exc.with_traceback(None) from None
+        warn_if_unencrypted(connection)
+        speak(connection)
+        if not autocommit:
+            connection.autocommit = False
         return connection
 
     def _learn_keys(self, connection: psycopg.Connection) -> None:
@@ -170,6 +181,40 @@ class Server:
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
+
+
+def speak(connection: psycopg.Connection) -> None:
+    """Bring the session to the forms in which we write and read: PGDATESTYLE or a role's defaults may say others.
+
+    Costs nothing where they do not: the server tells these settings by itself.
+    """
+    told = connection.info.parameter_status
+    if connection.info.encoding != "utf-8":
+        connection.execute("SET client_encoding = 'UTF8'")
+    for name, value in _FORMS.items():
+        if not (told(name) or value).startswith(value):
+            connection.execute(sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+
+
+def _parts(dsn: str) -> dict[str, Any] | None:
+    """Return the parts of a connection string; None when it is none."""
+    with suppress(psycopg.ProgrammingError):  # whose words quote the string, password included
+        parts = conninfo.conninfo_to_dict(dsn)
+        return None if _is_torn(parts) else parts
+    return None
+
+
+def _is_torn(parts: Mapping[str, Any]) -> bool:
+    """Whether an @ or a / in the password has cut it: the rest is taken for a host, a port or a database then.
+
+    Those are shown, and the server would be asked for by that name.
+    """
+    database, hosts, ports = (str(parts.get(name) or "") for name in ("dbname", "host", "port"))
+    return (
+        "@" in database
+        or any("@" in host for host in hosts.split(",") if not host.startswith(("/", "@")))
+        or not all(port.isdecimal() for port in ports.split(",") if port)
+    )
 
 
 @contextmanager
