@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+import unicodedata
 
 # isort: split
 import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it is imported
@@ -21,6 +22,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import mpm_ops
 from mpm_ops import FleetReport
@@ -62,7 +64,7 @@ def migrate_batch(company_ids: list[int], policy: mpm_ops.Policy) -> FleetReport
     with mpm_ops.connect() as ops:
         report = ops.migrate_tenant(company_ids, policy=policy)
     for outcome in report.failed:
-        logger.error("%s (%s): %s", outcome.company, outcome.company_id, outcome.why)
+        logger.error("%s (%s): %s", _shown(outcome.company), outcome.company_id, _shown(outcome.why))
     logger.info("%s", report)
     return report
 
@@ -102,6 +104,11 @@ def migrate_companies(policy: MigratePolicy | None = None) -> State[FleetReport]
     return Completed(message=str(report), data=report)
 
 
+def _shown(text: str) -> str:
+    """Return a text that a terminal only shows: names and errors hold what others have written."""
+    return "".join("\ufffd" if unicodedata.category(sign) == "Cc" and sign not in "\t\n" else sign for sign in text)
+
+
 def main() -> int:
     """Run the flow here and now, and print its report."""
     state = migrate_companies(return_state=True)
@@ -111,9 +118,9 @@ def main() -> int:
     if isinstance(report, FleetReport) and report.outcomes:
         table = Table(*report.rows()[0], title=f"migrate-companies: {state.type.value if state.type else state.name}")
         for row in report.rows():
-            table.add_row(*row.values())
+            table.add_row(*(Text(_shown(value)) for value in row.values()))
         console.print(table)
-    console.print(state.message, markup=False, highlight=False)
+    console.print(_shown(str(state.message)), markup=False, highlight=False)
     return 0 if state.is_completed() else 1
 
 

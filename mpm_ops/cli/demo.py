@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 import mpm_ops
 from mpm_ops.cli.output import talk
 from mpm_ops.cli.query import print_frame
+from mpm_ops.cli.terminal import harmless
 from mpm_ops.demo.profiles import PROFILES, Profile
 from mpm_ops.errors import AlreadyExists, MpmOpsError, Refused, UnknownCompany
 from mpm_ops.shipped import is_checkout, shipped
@@ -151,7 +152,7 @@ def _roll_out(ops: mpm_ops.Ops, companies: list[mpm_ops.Company], revision: str)
                 bar.update(task, completed=_migrated(ops, companies, revision))
         bar.update(task, completed=_migrated(ops, companies, revision))
     out, err = talked.result()
-    typer.echo(out.rstrip())
+    typer.echo(harmless(out.rstrip()))
     if flow.returncode:
         raise MpmOpsError("the flow failed", hint=err.strip().splitlines()[-1] if err.strip() else "")
 

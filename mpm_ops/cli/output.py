@@ -10,17 +10,17 @@ from typing import Any
 
 import typer
 from rich.cells import cell_len
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mpm_ops.cli.terminal import Terminal, harmless, harmless_json
 from mpm_ops.errors import Refused
 from mpm_ops.records import Cause, DryRun, FleetReport, Status, counted
 
 #: For data: what a pipe or a file should get.
-data = Console(soft_wrap=False)
+data = Terminal(soft_wrap=False)
 #: For talk: progress, questions, errors.
-talk = Console(stderr=True)
+talk = Terminal(stderr=True)
 
 #: Characters of a word that stays in one piece, at most: a revision has 12, migrate-tenant-rollback 23.
 _WHOLE = 24
@@ -38,12 +38,12 @@ _COLOURS = {
 
 def print_json(value: object) -> None:
     """Print records, or lists of them, as JSON."""
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    typer.echo(harmless_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=2)))
 
 
 def as_line(value: object) -> str:
     """Return records as JSON on one line."""
-    return json.dumps(value, default=_plain, ensure_ascii=False)
+    return harmless_json(json.dumps(value, default=_plain, ensure_ascii=False))
 
 
 def _plain(value: Any) -> Any:
@@ -102,8 +102,9 @@ def _cell(value: object) -> str:
     if type(value) is dt.datetime:
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, (tuple, list)):
-        return ", ".join(map(str, value))
-    return str(value)
+        return harmless(", ".join(map(str, value)))
+    # As it will be printed: its width is measured.
+    return harmless(str(value))
 
 
 def print_report(report: FleetReport, *, as_json: bool) -> None:
@@ -128,13 +129,18 @@ def print_dry_run(found: DryRun, *, as_json: bool) -> None:
         print_json(found)
         return
     for note in found.notes:
-        typer.echo(f"-- Note: {note}")
+        typer.echo(_comment(f"Note: {note}"))
     for plan in found.plans:
         typer.echo(f"-- Plan {plan.hash}: {', '.join(plan.before) or 'base'} to {', '.join(plan.after) or 'base'}")
-        typer.echo(f"-- for {counted(len(plan.companies), 'company')}: {', '.join(plan.companies)}\n")
+        typer.echo(_comment(f"for {counted(len(plan.companies), 'company')}: {', '.join(plan.companies)}") + "\n")
         typer.echo(plan.sql + "\n")
     for company, why in found.others.items():
-        typer.echo(f"-- {company}: {why}")
+        typer.echo(_comment(f"{company}: {why}"))
+
+
+def _comment(text: str) -> str:
+    """Return a comment of SQL: on one line, whatever a name or an error holds, for the next one would be run."""
+    return f"-- {harmless(' '.join(text.splitlines()))}"
 
 
 def _print_outcomes(report: FleetReport) -> None:
@@ -178,5 +184,5 @@ def consent(question: str, *, force: bool) -> None:
     if not talk.is_interactive or not typer.get_text_stream("stdin").isatty():
         told = f"refused, because nobody is there to ask: {question}"
         raise Refused(told, hint="Add --force to go on without being asked.")
-    if not typer.confirm(question, err=True):
+    if not typer.confirm(harmless(question), err=True):
         raise Refused("nothing was changed")

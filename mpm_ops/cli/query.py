@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 import warnings
 from enum import StrEnum
@@ -12,6 +13,7 @@ import typer
 
 import mpm_ops
 from mpm_ops.cli.output import print_table, talk
+from mpm_ops.cli.terminal import harmless, harmless_json
 from mpm_ops.errors import QueryError, UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def query(
     text = sys.stdin.read() if sql == "-" else sql
     if form is Format.PARQUET and output is None and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal", hint="Add --output FILE.")
+    if form is Format.TABLE and output is not None:
+        raise UsageError("a table is for people", hint="For a file: --format csv, json or parquet.")
     with mpm_ops.connect() as ops, warnings.catch_warnings():
         warnings.simplefilter("ignore", mpm_ops.Truncated)
         try:
@@ -73,17 +77,36 @@ def query(
 
 
 def _print(found: pd.DataFrame, form: Format, output: Path | None) -> None:
-    target = str(output) if output else sys.stdout
-    if form is Format.CSV:
-        found.to_csv(target, index=False)
-    elif form is Format.JSON:
-        found.to_json(target, orient="records", date_format="iso", force_ascii=False, indent=2)
-        if output is None:
-            typer.echo()
-    elif form is Format.PARQUET:
-        found.to_parquet(output or sys.stdout.buffer, index=False)
-    else:
+    """Print or write an answer: as it is into a file or a pipe, harmless on a terminal."""
+    if output is not None:
+        _write(found, form, output)
+    elif form is Format.TABLE:
         print_frame(found)
+    elif form is Format.PARQUET:
+        found.to_parquet(sys.stdout.buffer, index=False)
+    elif form is Format.JSON:
+        typer.echo(harmless_json(_text(found, form)))
+    else:
+        text = _text(found, form)
+        typer.echo(harmless(text) if sys.stdout.isatty() else text, nl=False)
+
+
+def _write(found: pd.DataFrame, form: Format, output: Path) -> None:
+    try:
+        if form is Format.PARQUET:
+            found.to_parquet(output, index=False)
+        else:
+            output.write_text(_text(found, form), encoding="utf-8", newline="")
+    except OSError as exc:
+        raise UsageError(f"{output} cannot be written: {exc.strerror or exc}") from exc
+
+
+def _text(found: pd.DataFrame, form: Format) -> str:
+    if form is Format.CSV:
+        text = found.to_csv(index=False)
+        # A carriage return ends a row for most readers, and pandas leaves it bare.
+        return found.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC) if "\r" in text else text
+    return found.to_json(orient="records", date_format="iso", force_ascii=False, indent=2)
 
 
 def print_frame(found: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.health import ReapPolicy, nightly_health, reap
-from flows.migrate_companies import MigratePolicy, migrate_companies
+from flows.migrate_companies import MigratePolicy, main, migrate_companies
 from flows.provision_company import NewCompany, provision_company
 from mpm_ops import Company, FleetReport, Ops, Settings
 from mpm_ops.postgres.server import Server
@@ -163,6 +163,20 @@ def test_what_is_over_is_ended_on_time(ops: Ops, register: Register) -> None:
                 analyst.execute("SELECT 1")
     finally:
         ops.remove_analyst("ada")
+
+
+def test_names_and_errors_are_printed_as_text(
+    ops: Ops, settings: Settings, register: Register, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    register("[/red] Power")
+    own_revision(settings, "o1", None, "op.execute(\"DO 'BEGIN RAISE USING MESSAGE = chr(27) || $$[31m$$; END'\")")
+    ops.forget_revisions()
+    monkeypatch.setenv("COLUMNS", "300")
+    assert main() == 1
+    out, err = capfd.readouterr()
+    assert "[/red] Power" in out
+    assert "\ufffd[31m" in out
+    assert "\x1b" not in out + err
 
 
 SHOW = """
