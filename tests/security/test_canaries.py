@@ -20,8 +20,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import keyring
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
 from mpm_ops import Company, MpmOpsError, Ops, Settings
@@ -34,7 +36,7 @@ from mpm_ops.settings import load_settings
 from tests.cli.conftest import Ran, Run
 from tests.cli.conftest import run as run
 from tests.cli.test_commands import commands
-from tests.conftest import PREFIX, clean, make_settings
+from tests.conftest import PREFIX, clean, make_settings, reopen
 from tests.security.canaries import Canaries, all_of, living, log_of, stored
 
 DEPLOYER = f"{PREFIX}canary_deployer"
@@ -79,8 +81,7 @@ def scene(dsn: str, server: Server, template: str, tmp_path_factory: pytest.Temp
         for one in ops.analysts():
             ops.remove_analyst(one.name)
     with server.connect("postgres") as connection:
-        connection.execute("GRANT CONNECT ON DATABASE postgres, template1 TO PUBLIC")
-        connection.execute(f'REVOKE ALL ON DATABASE postgres, template1 FROM "{settings.owner_role}"'.encode())
+        reopen(connection, settings)
         connection.execute(f'REASSIGN OWNED BY "{DEPLOYER}" TO CURRENT_USER; DROP OWNED BY "{DEPLOYER}"'.encode())
     clean(server, f"{PREFIX}company_", f"{PREFIX}canaries")
     with server.connect("postgres") as connection:
@@ -293,6 +294,22 @@ def test_a_wrong_password_shows_nowhere(
         scene.ops.login("ada@acme.example.com", wrong)
     assert scene.canaries.found_in(*all_of(caught.value)) == []
     assert scene.canaries.found_in(*traceback.format_exception(caught.value)) == []
+
+
+def test_a_password_of_the_keyring_shows_nowhere(scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = scene.canaries.plant("a wrong password in the keyring")
+    monkeypatch.setattr(keyring, "get_password", lambda *_: wrong)
+    given = scene.settings.database_url
+    assert given is not None
+    parts = conninfo_to_dict(given.get_secret_value())
+    url = make_conninfo(**{name: str(part) for name, part in parts.items() if name != "password"})
+    keyed = scene.settings.model_copy(update={"database_url": SecretStr(url), "keyring": "mpm_ops"})
+    searched(scene, lambda: Ops(keyed).list_companies())
+    monkeypatch.setenv("MPM_OPS_DATABASE_URL", url)
+    monkeypatch.setenv("MPM_OPS_KEYRING", "mpm_ops")
+    ran = run("companies")
+    said(scene, ran, {1})
+    assert "password authentication failed" in ran.err
 
 
 SERVERS = ['{{"west": {}', '{{"A{}": "x"}}', '{{"postgresql://u:{}@host/": 5}}', '{{"west": ["{}"]}}', '["{}"]', "{}"]

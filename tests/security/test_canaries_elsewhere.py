@@ -23,6 +23,7 @@ from prefect.settings import (
 from prefect.testing.utilities import prefect_test_harness
 from psycopg import sql
 
+from flows.health import nightly_health
 from flows.migrate_companies import MigratePolicy, migrate_companies
 from flows.provision_company import NewCompany, provision_company
 from mpm_ops import Ops
@@ -188,11 +189,14 @@ def test_prefect_keeps_none(
     with server.connect(scene.company.database) as tenant:
         tenant.execute("CREATE TABLE t (i int)")
     assert migrate_companies(MigratePolicy(batch_size=1), return_state=True).is_failed()
+    assert nightly_health(return_state=True).is_failed()
     monkeypatch.setenv("MPM_OPS_DATABASE_URL", server.with_login(DEPLOYER, given).dsn("postgres"))
     assert not migrate_companies(return_state=True).is_completed()
+    assert nightly_health(return_state=True).is_failed()
     database = Path(str(PREFECT_SERVER_DATABASE_CONNECTION_URL.value()).removeprefix("sqlite+aiosqlite:///"))
     written = b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
-    for there in (b"migrate-companies-outcomes", b"already exists", b"password authentication failed", b"first-user"):
+    artifacts = (b"migrate-companies-outcomes", b"nightly-health-findings", b"provision-company")
+    for there in (*artifacts, b"already exists", b"password authentication failed", b"first-user"):
         assert there in written
     assert scene.canaries.found_in(written) == []
     assert any(path.is_file() for path in kept.rglob("*"))

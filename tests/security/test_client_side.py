@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psycopg
 import pytest
 from pydantic import SecretStr
 from rich.progress import Progress
@@ -34,7 +35,7 @@ from mpm_ops.postgres.server import Server
 from mpm_ops.records import DryRun, PlannedSql
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
-from tests.conftest import PREFIX, clean, make_settings
+from tests.conftest import PREFIX, clean, make_settings, reopen
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 #: A colour, a title, a paste, a cursor, the same in eight bits, and what overwrites the line.
@@ -55,8 +56,7 @@ def analyst(dsn: str, server: Server, template: str, tmp_path_factory: pytest.Te
         yield settings.model_copy(update={"database_url": SecretStr(login.url)})
         ops.remove_analyst("mallory")
     with server.connect("postgres") as connection:
-        connection.execute("GRANT CONNECT ON DATABASE postgres, template1 TO PUBLIC")
-        connection.execute(f'REVOKE ALL ON DATABASE postgres, template1 FROM "{settings.owner_role}"'.encode())
+        reopen(connection, settings)
     clean(server, f"{PREFIX}company_", f"{PREFIX}client")
 
 
@@ -244,6 +244,7 @@ ENVIRONMENTS = [
     {"PGOPTIONS": "-c client_encoding=SQL_ASCII -c datestyle=German -c timezone=Asia/Kathmandu"},
     {"PGHOST": "evil.example.com", "PGHOSTADDR": "", "PGPORT": "1", "PGDATABASE": "postgres"},
     {"PGUSER": "postgres", "PGPASSWORD": "x", "PGPASSFILE": os.devnull},
+    {"LOGNAME": "x'; --\n\x1b[31m", "USER": "root"},
     {"PGAPPNAME": "x'; DROP TABLE people; --"},
     {"PGCLIENTENCODING": "SQL_ASCII"},
     {"PGCLIENTENCODING": "LATIN1"},
@@ -269,6 +270,38 @@ REFUSED = [
 LIMITS = Limits(statement=50)
 
 
+def reads_within_limits(ops: Ops) -> None:
+    """Ask for what the environment must not change: rights, limits, and the forms of values."""
+    reader = ops.company("Acme")
+    said = "SELECT name, setting FROM pg_settings WHERE name = ANY (:names)"
+    wanted = {
+        "transaction_read_only": "on",
+        "statement_timeout": "60000",
+        "lock_timeout": "5000",
+        "work_mem": str(32 * 1024),
+        "search_path": "masked, public, pg_catalog",
+        "client_encoding": "UTF8",
+        "standard_conforming_strings": "on",
+    }
+    assert dict(reader.ask(said, params={"names": list(wanted)}).rows) == wanted
+    assert reader.show("application_name").startswith("mpm_ops/read ")
+    assert reader.ask("SELECT current_user::text").rows == [(f"{PREFIX}analyst_mallory",)]
+    with pytest.raises(NotReadOnly):
+        reader.ask("WITH gone AS (DELETE FROM meters RETURNING *) SELECT * FROM gone")
+    with pytest.raises(QueryError, match="timeout"):
+        reader.ask("SELECT count(*) FROM generate_series(1, 100000000000)", limits=LIMITS)
+    read = reader.read_sql(
+        "SELECT 'é\\' || :v AS t, 0.1::float8 + 0.2 AS f, '2026-02-03 04:05+00'::timestamptz AS at,"
+        "interval '3 hours' AS i, '\\x00ff'::bytea AS b, date '2026-02-03' AS d",
+        params={"v": "ñ"},
+    )
+    told = [str(value) for value in read.iloc[0]]
+    assert told[:3] == ["é\\ñ", "0.30000000000000004", "2026-02-03 04:05:00+00:00"]
+    assert told[3:] == ["0 days 03:00:00", "b'\\x00\\xff'", "2026-02-03"]
+    with pytest.raises(UnknownCompany):
+        ops.company("Sun Hill")
+
+
 @pytest.mark.parametrize("variables", ENVIRONMENTS, ids=str)
 def test_an_analyst_reads_within_the_limits_whatever_the_environment_says(
     analyst: Settings, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
@@ -276,36 +309,39 @@ def test_an_analyst_reads_within_the_limits_whatever_the_environment_says(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with Ops(analyst) as ops:
-        reader = ops.company("Acme")
-        said = "SELECT name, setting FROM pg_settings WHERE name = ANY (:names)"
-        wanted = {
-            "transaction_read_only": "on",
-            "statement_timeout": "60000",
-            "lock_timeout": "5000",
-            "work_mem": str(32 * 1024),
-            "application_name": "mpm_ops/read",
-            "search_path": "masked, public, pg_catalog",
-            "client_encoding": "UTF8",
-            "standard_conforming_strings": "on",
-        }
-        assert dict(reader.ask(said, params={"names": list(wanted)}).rows) == wanted
-        login = analyst.database_url
-        assert login is not None
-        assert reader.ask("SELECT current_user::text").rows == [(f"{PREFIX}analyst_mallory",)]
-        with pytest.raises(NotReadOnly):
-            reader.ask("WITH gone AS (DELETE FROM meters RETURNING *) SELECT * FROM gone")
-        with pytest.raises(QueryError, match="timeout"):
-            reader.ask("SELECT count(*) FROM generate_series(1, 100000000000)", limits=LIMITS)
-        read = reader.read_sql(
-            "SELECT 'é\\' || :v AS t, 0.1::float8 + 0.2 AS f, '2026-02-03 04:05+00'::timestamptz AS at,"
-            "interval '3 hours' AS i, '\\x00ff'::bytea AS b, date '2026-02-03' AS d",
-            params={"v": "ñ"},
-        )
-        told = [str(value) for value in read.iloc[0]]
-        assert told[:3] == ["é\\ñ", "0.30000000000000004", "2026-02-03 04:05:00+00:00"]
-        assert told[3:] == ["0 days 03:00:00", "b'\\x00\\xff'", "2026-02-03"]
-        with pytest.raises(UnknownCompany):
-            ops.company("Sun Hill")
+        reads_within_limits(ops)
+
+
+DEFAULTS = """
+default_transaction_read_only = off
+statement_timeout = 0
+lock_timeout = 0
+transaction_timeout = 0
+work_mem = '1GB'
+search_path = pg_temp, public
+client_encoding = 'SQL_ASCII'
+DateStyle = 'German'
+IntervalStyle = 'sql_standard'
+TimeZone = 'Asia/Kathmandu'
+standard_conforming_strings = off
+extra_float_digits = -15
+bytea_output = 'escape'
+application_name = 'x'
+"""
+
+
+def test_defaults_of_the_login_change_nothing_either(analyst: Settings) -> None:
+    assert analyst.database_url is not None
+    url = analyst.database_url.get_secret_value()
+    with psycopg.connect(url, dbname=analyst.central_database, autocommit=True) as connection:
+        for default in DEFAULTS.strip().splitlines():
+            with suppress(psycopg.errors.UndefinedObject):  # transaction_timeout, before 17
+                connection.execute(f"ALTER ROLE CURRENT_USER SET {default}".encode())
+        try:
+            with Ops(analyst) as ops:
+                reads_within_limits(ops)
+        finally:
+            connection.execute("ALTER ROLE CURRENT_USER RESET ALL")
 
 
 @pytest.mark.parametrize("variables", REFUSED, ids=str)
