@@ -224,7 +224,10 @@ def test_a_name_that_is_no_text_is_refused(reader: CompanyReader, params: dict[s
         reader.ask("SELECT :a", params=params)
 
 
-@pytest.mark.parametrize("value", ["\0", "\ud800", object(), {1, 2}, {"x": 1}, iter("x"), Ops, lambda: 1], ids=repr)
+NO_VALUES = ["\0", "\ud800", object(), {1, 2}, {"x": 1}, iter("x"), Ops, lambda: 1]
+
+
+@pytest.mark.parametrize("value", NO_VALUES, ids=[type(one).__name__ + str(at) for at, one in enumerate(NO_VALUES)])
 def test_what_is_no_value_is_refused(reader: CompanyReader, value: object) -> None:
     for params in ({"a": value}, {"a": [value]}):
         with pytest.raises(QueryError):
@@ -302,7 +305,7 @@ def reads_within_limits(ops: Ops) -> None:
         ops.company("Sun Hill")
 
 
-@pytest.mark.parametrize("variables", ENVIRONMENTS, ids=str)
+@pytest.mark.parametrize("variables", ENVIRONMENTS, ids=lambda one: " ".join(one))
 def test_an_analyst_reads_within_the_limits_whatever_the_environment_says(
     analyst: Settings, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
@@ -344,7 +347,7 @@ def test_defaults_of_the_login_change_nothing_either(analyst: Settings) -> None:
             connection.execute("ALTER ROLE CURRENT_USER RESET ALL")
 
 
-@pytest.mark.parametrize("variables", REFUSED, ids=str)
+@pytest.mark.parametrize("variables", REFUSED, ids=lambda one: " ".join(one))
 def test_an_environment_without_a_connection_is_told(
     analyst: Settings, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
