@@ -26,10 +26,9 @@ class Names:
     @property
     def values(self) -> Mapping[str, str]:
         """The patterns that the questions look for."""
-        company = f"^{self.prefix}company_[0-9]+"
         return {
-            "readers": f"{company}_(read|personal)$",
-            "strong": f"^{self.owner}$|{company}_app$",
+            "groups": f"^{self.prefix}(company_[0-9]+_(read|personal)|analysts)$",
+            "analysts": f"^{self.prefix}analyst_",
             "ours": f"^({self.prefix}.*|{self.central})$",
             "central": self.central,
             "owner": self.owner,
@@ -47,7 +46,10 @@ class Symptom:
 
 def of_server(connection: psycopg.Connection, names: Names) -> list[Symptom]:
     """Look at the roles and the databases of a server. Read-only."""
-    return _ask(connection, "server", **names.values)
+    found = _ask(connection, "roles", "server", **names.values)
+    if connection.info.parameter_status("is_superuser") == "on":
+        found += _ask(connection, "doors")
+    return found
 
 
 def of_database(
@@ -63,14 +65,15 @@ def of_database(
     Of the tables `masked` something is masked. Read-only.
     """
     lists = {"listed": json.dumps(dict(readable)), "masked": json.dumps(list(masked))}
-    found = _ask(connection, "database", **lists, **names.values)
+    found = _ask(connection, "roles", "database", **lists, **names.values)
     if level is Hardening.STRICT:
         found += _ask(connection, "strict", **hardening.closed())
     return found
 
 
-def _ask(connection: psycopg.Connection, section: str, **values: str) -> list[Symptom]:
-    query = sql.SQL(_sections()[section]).format(**{name: sql.Literal(value) for name, value in values.items()})
+def _ask(connection: psycopg.Connection, *parts: str, **values: str) -> list[Symptom]:
+    text = "".join(_sections()[part] for part in parts)
+    query = sql.SQL(text).format(**{name: sql.Literal(value) for name, value in values.items()})
     return [Symptom(subject=subject, what=what, fix=fix) for subject, what, fix in connection.execute(query)]
 
 

@@ -29,18 +29,32 @@ def companies(ops: Ops, register: Register, maintenance: psycopg.Connection) -> 
 
 
 @pytest.fixture
-def analyst(maintenance: psycopg.Connection, companies: list[Company]) -> Iterator[str]:
+def analyst(server: Server, maintenance: psycopg.Connection, companies: list[Company]) -> Iterator[str]:
     """A login that may read the first of them."""
     name, group = sql.Identifier(ANALYST), sql.Identifier(roles.read_group(companies[0].database))
     maintenance.execute(sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 4 IN ROLE {}").format(name, group))
     yield ANALYST
-    roles.drop(maintenance, ANALYST)
+    roles.drop(server, maintenance, ANALYST)
+
+
+@pytest.fixture
+def helper(server: Server, maintenance: psycopg.Connection) -> Iterator[str]:
+    """A role that somebody made by hand."""
+    name = f"{PREFIX}helper"
+    maintenance.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+    yield name
+    roles.drop(server, maintenance, name)
 
 
 def found(ops: Ops, companies: list[Company]) -> list[Deviation]:
     """What the doctor finds of this test's: the server has databases of others, too."""
     names = {ops.settings.central_database, *(one.database for one in companies)}
-    subjects = {ANALYST, *names, *(group for one in companies for group in (roles.read_group(one.database),))}
+    subjects = {
+        ANALYST,
+        "temp_file_limit",
+        *names,
+        *(group for one in companies for group in (roles.read_group(one.database),)),
+    }
     return [one for one in ops.doctor() if one.database in names or one.subject in subjects]
 
 
@@ -60,12 +74,36 @@ ON_THE_SERVER = [
     ("GRANT CONNECT ON DATABASE {database} TO PUBLIC", "everybody may connect"),
     ("GRANT TEMPORARY ON DATABASE {database} TO {read}", "temporary tables"),
     ("GRANT CREATE ON DATABASE {database} TO {analyst}", "make schemas in it"),
+    ("GRANT {helper} TO {analyst}", "can act as"),
+    ("GRANT {helper} TO {analyst}; REVOKE {read} FROM {analyst}; GRANT {read} TO {helper}", "can act as"),
+    ("GRANT {other_read} TO {read}", "can act as"),
+    ("ALTER ROLE {read} LOGIN CONNECTION LIMIT 1", "log in"),
+    ("ALTER ROLE {read} CREATEROLE", "make roles"),
+    ("ALTER DATABASE {database} OWNER TO {analyst}", "owns it"),
+    ("GRANT SET ON PARAMETER temp_file_limit TO {analyst}", "may set it"),
 ]
 IN_THE_DATABASE = [
     ("GRANT UPDATE ON people TO {read}", "may update it"),
     ("GRANT DELETE, TRUNCATE ON people TO {analyst}", "may delete, truncate it"),
     ("GRANT UPDATE (name) ON people TO {analyst}", "may update it"),
     ("GRANT SELECT ON people TO PUBLIC", "everybody may select it"),
+    ("GRANT SELECT ON meters TO {analyst}", "not on the list"),
+    ("GRANT SELECT ON meters TO {other_read}", "not on the list"),
+    ("GRANT SELECT ON masked.people TO {other_read}", "masks nothing"),
+    ("ALTER VIEW masked.people RESET (security_barrier)", "no barrier"),
+    ("CREATE SCHEMA own; CREATE VIEW own.users AS TABLE users; GRANT SELECT ON own.users TO {read}", "may select it"),
+    ("GRANT SELECT ON pg_statistic TO {read}", "may select it"),
+    ("GRANT SELECT (rolpassword) ON pg_authid TO {read}", "may select it"),
+    ("GRANT EXECUTE ON FUNCTION pg_read_file(text) TO {analyst}", "may execute it"),
+    ("GRANT EXECUTE ON FUNCTION pg_read_file(text) TO PUBLIC", "everybody may execute it"),
+    ("CREATE EXTENSION dblink", "everybody may go to other databases"),
+    (
+        "CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw;"
+        "GRANT USAGE ON FOREIGN SERVER far TO {read}",
+        "may use it",
+    ),
+    ("SELECT lo_create(5); GRANT SELECT ON LARGE OBJECT 5 TO {read}", "may use it"),
+    ("CREATE SCHEMA theirs AUTHORIZATION {analyst}", "owns it"),
     ("GRANT USAGE ON SEQUENCE people_id_seq TO {read}", "may usage it"),
     ("GRANT SELECT ON password_resets TO {read}", "not on the list"),
     ("GRANT SELECT ON users TO {read}", "not on the list"),
@@ -88,7 +126,7 @@ IN_THE_DATABASE = [
 
 @pytest.mark.parametrize(("opened", "told"), [*ON_THE_SERVER, *IN_THE_DATABASE])
 def test_what_is_open_is_found_and_its_fix_closes_it(
-    ops: Ops, server: Server, companies: list[Company], analyst: str, opened: str, told: str
+    ops: Ops, server: Server, companies: list[Company], analyst: str, helper: str, opened: str, told: str
 ) -> None:
     assert found(ops, companies) == []
     database = companies[0].database
@@ -99,6 +137,8 @@ def test_what_is_open_is_found_and_its_fix_closes_it(
         "other": companies[1].database,
         "app": roles.app_group(database),
         "read": roles.read_group(database),
+        "other_read": roles.read_group(companies[1].database),
+        "helper": helper,
     }
     with server.connect(database) as tenant:
         tenant.execute(sql.SQL(opened).format(**{name: sql.Identifier(one) for name, one in values.items()}))
@@ -108,6 +148,26 @@ def test_what_is_open_is_found_and_its_fix_closes_it(
         with server.connect(one.database or ops.settings.central_database) as connection:
             connection.execute(one.fix.encode())
     assert found(ops, companies) == []
+
+
+def test_whoever_is_let_in_without_a_password_is_found(ops: Ops, maintenance: psycopg.Connection) -> None:
+    program = "COPY (SELECT 'local nobody nobody trust') TO PROGRAM {}"
+    (path,) = maintenance.execute("SHOW hba_file").fetchone() or ("",)
+    doors = [one for one in ops.doctor() if one.subject == "pg_hba.conf"]
+    maintenance.execute(sql.SQL(program).format(sql.Literal(f"cat >> '{path}'")))
+    try:
+        (one,) = [one for one in ops.doctor() if one.subject == "pg_hba.conf" and one not in doors]
+        assert "without a password" in one.what
+    finally:
+        maintenance.execute(sql.SQL(program).format(sql.Literal(f"cat > /dev/null; sed -i '/ nobody /d' '{path}'")))
+
+
+def test_a_session_that_writes_is_nothing_to_be_found(ops: Ops, register: Register) -> None:
+    register(admin_email="ada@example.com")
+    before = ops.doctor()
+    with ops.login("ada@example.com", "correct horse", write=True) as session:
+        session.ask("SELECT 1")
+        assert ops.doctor() == before
 
 
 def test_strict_takes_the_catalog_away_and_leaves_owner_and_application_what_they_need(
