@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 
@@ -23,6 +23,8 @@ from mpm_ops.records import Company, Question
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 
 class Truncated(UserWarning):
@@ -89,13 +91,11 @@ class CompanyReader:
 
     def explain(self, sql: str, *, params: Params = None, analyze: bool = False) -> str:
         """Return the server's plan for a question; with `analyze` it is run and timed. Raises as `read_sql` does."""
-        began = time.monotonic()
-        with self._helpful(), self._connection() as connection:
-            plan = guard.explain(connection, sql, params, analyze=analyze)
-        took = time.monotonic() - began
-        note = Question(company_id=self.id, statement=f"EXPLAIN {sql}", rows=0, seconds=took, outcome="answered")
-        self.journal.write([note])
-        return plan
+        noted: list[Question] = []
+        try:
+            return self._noting(noted, f"EXPLAIN {sql}", lambda one: guard.explain(one, sql, params, analyze=analyze))
+        finally:
+            self.journal.write(noted)
 
     def show(self, name: str) -> str:
         """Return a setting of the server as questions have it, such as `work_mem`. Raises QueryError. Read-only."""
@@ -125,22 +125,29 @@ class CompanyReader:
         Without `keep` the connection is closed afterwards: in a fan-out one per company would use up the server's.
         `stop`, set by another thread, cancels it on the server.
         """
+        return self._noting(noted, sql, lambda one: guard.ask(one, sql, params, limits=limits, stop=stop), keep=keep)
+
+    def _noting(
+        self, noted: list[Question], statement: str, ask: Callable[[WatchedConnection], T], *, keep: bool = True
+    ) -> T:
+        """Return what `ask` does, and leave in `noted` what came of it: a refusal may tell as much as an answer."""
         began, sqlstate = time.monotonic(), ""
-        answer: Answer | None = None
+        answer: T | None = None
         try:
             with self._helpful(), self._connection(keep=keep) as connection:
-                answer = guard.ask(connection, sql, params, limits=limits, stop=stop)
+                answer = ask(connection)
         except QueryError as exc:
             sqlstate = exc.sqlstate
             raise
         finally:
+            rows = answer if isinstance(answer, Answer) else None
             noted.append(
                 Question(
                     company_id=self.id,
-                    statement=sql,
-                    rows=len(answer.rows) if answer else 0,
+                    statement=statement,
+                    rows=len(rows.rows) if rows else 0,
                     seconds=time.monotonic() - began,
-                    outcome="failed" if answer is None else "cut" if answer.cut else "answered",
+                    outcome="failed" if answer is None else "cut" if rows and rows.cut else "answered",
                     sqlstate=sqlstate,
                 )
             )

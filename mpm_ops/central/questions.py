@@ -38,12 +38,14 @@ def listed(connection: psycopg.Connection, *, company_id: int | None, limit: int
     with connection.cursor(row_factory=class_row(Asked)) as cursor:
         return cursor.execute(
             """
-            SELECT q.asked_at, q.login, q.who, q.company_id, coalesce(c.name::text, '') AS company,
-                   q.statement, q.rows, q.seconds, q.outcome, q.sqlstate
+            SELECT q.asked_at, q.login, left(q.who, 200) AS who, q.company_id, coalesce(c.name::text, '') AS company,
+                   left(q.statement, %(length)s) AS statement, q.rows, q.seconds, q.outcome,
+                   left(q.sqlstate, 5) AS sqlstate
             FROM ops.questions q LEFT JOIN companies c ON c.id = q.company_id
             WHERE q.company_id = %(company)s OR %(company)s::bigint IS NULL ORDER BY q.id DESC LIMIT %(limit)s
             """,
-            {"company": company_id, "limit": limit},
+            # Analysts add lines without this client, too.
+            {"company": company_id, "limit": limit, "length": _LENGTH},
         ).fetchall()
 
 

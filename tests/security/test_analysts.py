@@ -42,8 +42,8 @@ def ops(settings: Settings, maintenance: psycopg.Connection) -> Iterator[Ops]:
     with Ops(settings) as ops:
         ops.harden()
         yield ops
-        for analyst in ops.analysts():
-            ops.remove_analyst(analyst.name)
+        while left := ops.analysts():
+            ops.remove_analyst(left[0].name)
     reopen(maintenance, settings)
 
 
@@ -231,6 +231,34 @@ def test_names_that_are_wrong(ops: Ops, companies: list[Company], server: Server
     with pytest.raises(UnknownCompany):
         ops.token("bob", ["Nobody"], hours=1)
     assert [one.name for one in ops.analysts()] == ["ada"]
+
+
+def test_what_is_explained_is_noted_also_when_its_refusal_tells_a_value(
+    ops: Ops, companies: list[Company], laptop: Laptop
+) -> None:
+    ops.grant_analyst(ops.add_analyst("ada").name, [1], personal_data=True)
+    reader = laptop(ops.token("ada", [1], hours=1)).company(1)
+    with pytest.raises(QueryError, match="invalid input syntax"):
+        reader.explain("SELECT type::int FROM people", analyze=True)
+    reader.explain("SELECT 1")
+    assert [(one.statement, one.outcome, one.sqlstate, one.rows) for one in ops.audit_log()] == [
+        ("EXPLAIN SELECT 1", "answered", "", 0),
+        ("EXPLAIN SELECT type::int FROM people", "failed", "22P02", 0),
+    ]
+
+
+def test_lines_that_were_not_written_by_this_client_do_not_fill_the_screen(ops: Ops, companies: list[Company]) -> None:
+    ada = ops.add_analyst("ada")
+    with psycopg.connect(ada.url, dbname=ops.settings.central_database) as central:
+        central.execute(
+            """
+            INSERT INTO granted.questions
+            VALUES (repeat('w', 9999), 1, repeat('s', 99999), 0, 0, 'cut', repeat('x', 99))
+            """
+        )
+    (line,) = ops.audit_log()
+    assert [len(text) for text in (line.who, line.statement, line.sqlstate)] == [200, 20_000, 5]
+    assert line.login == ada.login
 
 
 def test_what_was_asked_is_noted_and_an_analyst_can_only_add_to_it(
