@@ -166,4 +166,4 @@ def clean(server: Server, *prefixes: str) -> None:
                 databases.drop(connection, name)
         for prefix in prefixes:
             for name in roles.names(connection, prefix):
-                roles.drop(connection, name)
+                roles.drop(server, connection, name)

@@ -122,7 +122,7 @@ def _drop(server: Server, central: str, name: str, idle: dict[str, WatchedConnec
     _close(idle)
     # A server that is gone took the sessions with it; the sweep drops the login later.
     with suppress(MpmOpsError), server.connect(central) as connection:
-        roles.drop(connection, name)
+        roles.drop(server, connection, name)
 
 
 def _close(idle: dict[str, WatchedConnection]) -> None:

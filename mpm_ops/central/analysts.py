@@ -119,6 +119,15 @@ def listed(connection: psycopg.Connection) -> Sequence[Analyst]:
     ]
 
 
+def keep(connection: psycopg.Connection, *, alone: bool = False) -> None:
+    """Keep the grants as they are to the end of the transaction; `alone`, also keep others from doing so.
+
+    The server is made to agree with them meanwhile. A lock of the table, which an analyst cannot take.
+    """
+    mode = "SHARE ROW EXCLUSIVE" if alone else "SHARE"
+    connection.execute(f"LOCK TABLE ops.analyst_grants IN {mode} MODE".encode())
+
+
 def wanted(connection: psycopg.Connection, server: str) -> dict[tuple[str, str], bool]:
     """Return who is to read which database of a server now: by login and database, whether personal data too.
 

@@ -24,6 +24,8 @@ from mpm_ops.records import MAIN, Analyst, NewLogin
 from mpm_ops.settings import operator
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,23}")
+#: What the name of a token has behind that of its analyst.
+_TOKEN = re.compile(r"_[0-9a-f]{6}\Z")
 #: Sessions that one analyst may have at a time.
 _CONNECTIONS = 16
 
@@ -63,10 +65,11 @@ def _made(installation: Installation, name: str, *, until: dt.datetime | None) -
         rows.add(connection, name=name, login=login, until=until, by=operator())
         try:
             for server in (MAIN, *installation.settings.servers):
-                with installation.maintenance(server) as maintenance, maintenance.transaction():
+                with installation.maintenance(server) as maintenance:
                     # Of one that was removed while this server was away.
-                    roles.drop(maintenance, login)
-                    roles.create_login(maintenance, login, until=until, connections=_CONNECTIONS, password=password)
+                    roles.drop(installation.server_named(server), maintenance, login)
+                    with maintenance.transaction():
+                        roles.create_login(maintenance, login, until=until, connections=_CONNECTIONS, password=password)
             _open_central(installation, connection, login)
         except BaseException:
             with suppress(MpmOpsError, psycopg.Error):
@@ -115,12 +118,14 @@ def revoke(installation: Installation, name: str, terms: Sequence[int | str] | N
 
 
 def remove(installation: Installation, name: str) -> None:
-    """Remove an analyst: sessions end, the login is dropped on every server. Raises UnknownAnalyst."""
+    """Remove an analyst and the tokens of that name: sessions end, logins are dropped. Raises UnknownAnalyst."""
     with installation.central() as connection:
-        analyst = rows.find(connection, name)
-        _drop(installation, [analyst.login])
+        tokens = [one for one in rows.listed(connection) if one.until and _TOKEN.sub("", one.name) == name]
+        going = [rows.find(connection, name), *tokens]
+        _drop(installation, [one.login for one in going])
         # Last, so that one that a server kept is still known.
-        rows.remove(connection, name)
+        for one in going:
+            rows.remove(connection, one.name)
 
 
 def found(installation: Installation, name: str) -> Analyst:
@@ -150,9 +155,14 @@ def sweep(installation: Installation) -> Sequence[str]:
 
 
 def admit(connection: psycopg.Connection, maintenance: psycopg.Connection, database: str, *, server: str) -> None:
-    """Let those who may read all companies, those to come too, read a new one."""
+    """Let those who may read all companies, those to come too, read a new one.
+
+    Run it in a transaction of `connection` that ends after that of `maintenance`.
+    """
+    rows.keep(connection)
     for (login, name), personal in rows.wanted(connection, server).items():
-        if name == database:
+        # A login is missing on a server that was added after it.
+        if name == database and roles.exists(maintenance, login):
             group = roles.personal_group(database) if personal else roles.read_group(database)
             maintenance.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(login)))
 
@@ -163,7 +173,9 @@ def settle(installation: Installation) -> list[str]:
     A server that does not answer raises ServerUnavailable once the others are in order; the next sweep settles it.
     """
     lost: list[str] = []
-    with installation.central() as connection:
+    with installation.central() as connection, connection.transaction():
+        # What another process takes away meanwhile would be given again.
+        rows.keep(connection, alone=True)
         logins = [analyst.login for analyst in rows.listed(connection)]
 
         def work(server: str, maintenance: psycopg.Connection) -> None:
@@ -181,14 +193,16 @@ def _settled(
     connection: psycopg.Connection, groups: str, logins: Sequence[str], wanted: set[tuple[str, str]]
 ) -> list[str]:
     have = roles.members(connection, groups, logins)
-    for login, group in sorted(wanted - have):
-        # Without a personal group, nothing has been masked for the other one yet.
-        personal = roles.personal_group(_database_of(group))
-        if roles.exists(connection, group) and roles.exists(connection, personal):
-            connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(login)))
+    # First: what is taken away does not wait for what is given.
     for login, group in sorted(have - wanted):
         connection.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(group), sql.Identifier(login)))
         roles.end_sessions(connection, login, _database_of(group))
+    for login, group in sorted(wanted - have):
+        # A login is missing on a server that was added after it. Without a personal group, nothing has been masked
+        # for the other one yet.
+        needed = (login, group, roles.personal_group(_database_of(group)))
+        if all(roles.exists(connection, one) for one in needed):
+            connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(login)))
     return [f"{login}: {group}" for login, group in sorted(have - wanted)]
 
 
@@ -198,9 +212,9 @@ def _database_of(group: str) -> str:
 
 
 def _drop(installation: Installation, logins: Sequence[str]) -> None:
-    def work(_: str, connection: psycopg.Connection) -> None:
+    def work(server: str, connection: psycopg.Connection) -> None:
         for login in logins:
-            roles.drop(connection, login)
+            roles.drop(installation.server_named(server), connection, login)
 
     _on_each(installation, work)
 

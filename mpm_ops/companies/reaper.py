@@ -13,13 +13,14 @@ from mpm_ops.records import MAIN, Reaped
 def reap(installation: Installation, *, seconds: float) -> list[Reaped]:
     """End the statements and the open transactions of analysts and of short-lived logins that are older than that.
 
-    Raises ServerUnavailable when a server does not answer.
+    The sessions of logins that are gone end whatever their age. Raises ServerUnavailable when a server does not answer.
     """
-    prefix = installation.settings.prefix
-    logins = f"^{prefix}(analyst_|reader_|company_[0-9]+_login_)"
+    settings = installation.settings
+    logins = f"^{settings.prefix}(analyst_|reader_|company_[0-9]+_login_)"
+    databases = f"^({settings.prefix}company_[0-9]+|{settings.central_database})$"
     found: list[Reaped] = []
     for server in (MAIN, *installation.settings.servers):
         with installation.maintenance(server) as connection:
-            for login, database, age, what in sessions.end_older(connection, logins, seconds=seconds):
+            for login, database, age, what in sessions.end_older(connection, logins, databases, seconds=seconds):
                 found.append(Reaped(server=server, login=login, database=database, seconds=age, what=what))
     return found

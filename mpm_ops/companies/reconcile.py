@@ -43,7 +43,7 @@ def reconcile(installation: Installation, *, patience: int = 5_000) -> list[Reco
                     if registry.server_of(connection, company_id) == server:
                         one = _Unfinished(installation, connection, maintenance, company_id, server)
                         found.append(one.reconcile(patience))
-                sweep_logins(installation, maintenance)
+                sweep_logins(installation, maintenance, server=server)
                 drop_half_built(installation, maintenance)
                 sweep_scratch(installation, maintenance)
         except ServerError as exc:
@@ -78,7 +78,7 @@ class _Unfinished:
 
     def _end(self) -> Literal["finished", "undone"]:
         if "data" not in ledger.steps_done(self.connection, self.company_id):
-            undo(self.installation, self.connection, self.maintenance, self.company_id)
+            undo(self.installation, self.connection, self.maintenance, self.company_id, server=self.server)
             return "undone"
         settings = self.installation.settings
         database = settings.company_database(self.company_id)
@@ -89,9 +89,9 @@ class _Unfinished:
         return "finished"
 
 
-def sweep_logins(installation: Installation, connection: psycopg.Connection) -> list[str]:
+def sweep_logins(installation: Installation, connection: psycopg.Connection, *, server: str) -> list[str]:
     """Drop the short-lived logins of this installation whose time is over, with their sessions; return their names."""
     ended = roles.expired(connection, installation.settings.prefix)
     for name in ended:
-        roles.drop(connection, name)
+        roles.drop(installation.server_named(server), connection, name)
     return ended

@@ -111,16 +111,21 @@ def lock_key(company_id: int) -> str:
 
 
 def undo(
-    installation: Installation, connection: psycopg.Connection, maintenance: psycopg.Connection, company_id: int
+    installation: Installation,
+    connection: psycopg.Connection,
+    maintenance: psycopg.Connection,
+    company_id: int,
+    *,
+    server: str,
 ) -> None:
     """Remove everything that a registration may have made, in reverse; what is not there is fine.
 
-    `connection` goes to the central database, `maintenance` to the server of the company's.
+    `connection` goes to the central database, `maintenance` to `server`, which the company's is on.
     """
     database = installation.settings.company_database(company_id)
     databases.drop(maintenance, database)
     for role in reversed(roles.names(maintenance, f"{database}_")):
-        roles.drop(maintenance, role)
+        roles.drop(installation.server_named(server), maintenance, role)
     with connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
         registry.remove(connection, company_id)
@@ -174,7 +179,7 @@ def _run_steps(saga: _Saga, on_step: Callable[[str], None]) -> None:
 
 def _undo_or_say_so(saga: _Saga, step: str) -> None:
     try:
-        undo(saga.installation, saga.connection, saga.maintenance, saga.company_id)
+        undo(saga.installation, saga.connection, saga.maintenance, saga.company_id, server=saga.registration.server)
     except psycopg.Error as exc:
         raise ProvisionError(
             f"the registration failed at its step '{step}' and could not be undone: {exc.diag.message_primary or exc}",
@@ -217,7 +222,7 @@ def _open_database(saga: _Saga) -> None:
     with saga.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
         tenant.execute(saga.commit_mode)
         grant(tenant, owner=owner)
-    with saga.maintenance.transaction():
+    with saga.connection.transaction(), saga.maintenance.transaction():
         admit = roles.groups(saga.database)
         databases.close_to_public(saga.maintenance, saga.database, admit=admit)
         roles.note(saga.maintenance, roles.personal_group(saga.database), reading_list())

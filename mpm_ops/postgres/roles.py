@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from mpm_ops.postgres import scram
+from mpm_ops.postgres.server import Server
 
 
 def exists(connection: psycopg.Connection, name: str) -> bool:
@@ -102,10 +103,35 @@ def act_as(connection: psycopg.Connection, name: str) -> None:
     connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(name)))
 
 
-def drop(connection: psycopg.Connection, name: str) -> None:
-    """Drop a role; one that is gone is fine. Its sessions end first."""
-    connection.execute("SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE usename = %s", [name])
-    connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+def drop(server: Server, connection: psycopg.Connection, name: str) -> None:
+    """Drop a role with its sessions and what it left in databases of `server`; one that is gone is fine.
+
+    Whoever drops it gets what it owned. Run it outside of a transaction.
+    """
+    role = sql.Identifier(name)
+    with suppress(psycopg.errors.UndefinedObject):
+        # Nobody comes back in between: a session outlives its role, and then has no name that `reap` could know.
+        connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(role))
+        connection.execute("SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE usename = %s", [name])
+        try:
+            connection.execute(sql.SQL("DROP ROLE {}").format(role))
+        except psycopg.errors.DependentObjectsStillExist:
+            _clear_up(server, connection, name)
+            connection.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def _clear_up(server: Server, connection: psycopg.Connection, name: str) -> None:
+    """Take a role out of the databases that know it.
+
+    Anybody may set default privileges of their own, in favour of any role, and so keep both from being dropped.
+    """
+    for database in {connection.info.dbname, *used_in(connection, name)[name]}:
+        with server.connect(database) as there:
+            there.execute(
+                sql.SQL("GRANT {0} TO CURRENT_USER; REASSIGN OWNED BY {0} TO CURRENT_USER; DROP OWNED BY {0}").format(
+                    sql.Identifier(name)
+                )
+            )
 
 
 def create_login(

@@ -60,20 +60,26 @@ def cancel(connection: psycopg.Connection, application: str) -> None:
     )
 
 
-def end_older(connection: psycopg.Connection, logins: str, *, seconds: float) -> list[tuple[str, str, float, str]]:
+def end_older(
+    connection: psycopg.Connection, logins: str, databases: str, *, seconds: float
+) -> list[tuple[str, str, float, str]]:
     """End the sessions of logins that match, whose statement or open transaction is so many seconds old.
 
-    Return login, database, age in seconds and state of each. Parallel workers end with the session that they work for.
+    Those of a role that is gone are nobody's, and end at once in databases that match. Return login, database, age in
+    seconds and state of each. Parallel workers end with the session that they work for.
     """
+    # A procedure begins its transaction anew with each COMMIT; its statement is as old as it is.
     rows = connection.execute(
         """
-        SELECT usename::text, datname::text,
-               extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start))::float8, state,
+        SELECT coalesce(usename::text, 'a role that is gone'), datname::text,
+               extract(epoch FROM clock_timestamp() - least(xact_start, query_start, state_change))::float8, state,
                pg_terminate_backend(pid, 2000)
         FROM pg_stat_activity
-        WHERE usename ~ %s AND backend_type = 'client backend' AND state <> 'idle'
-          AND coalesce(xact_start, query_start) < clock_timestamp() - make_interval(secs => %s)
+        WHERE backend_type = 'client backend'
+          AND (usename ~ %s AND state <> 'idle'
+               AND least(xact_start, query_start) < clock_timestamp() - make_interval(secs => %s)
+               OR usename IS NULL AND datname ~ %s)
         """,
-        [logins, seconds],
+        [logins, seconds, databases],
     )
     return [(login, database, age, state) for login, database, age, state, _ in rows]

@@ -186,7 +186,7 @@ def drop_groups(connection: psycopg.Connection, company: Company) -> None:
         for group in groups:
             execute(tenant, "DROP OWNED BY {}", group)
     for group in groups:
-        roles.drop(connection, group)
+        execute(connection, "DROP ROLE {}", group)
 
 
 @pytest.mark.parametrize(("kind", "plant", "number", "safe"), PLANTED)

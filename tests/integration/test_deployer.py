@@ -35,7 +35,7 @@ def deployer(server: Server, tmp_path: Path) -> Iterator[Ops]:
         for database in databases.names(connection, PREFIX_HERE):
             databases.drop(connection, database)
         for role in sorted(roles.names(connection, PREFIX_HERE), key=lambda role: role == name):
-            roles.drop(connection, role)
+            roles.drop(server, connection, role)
 
 
 @pytest.fixture

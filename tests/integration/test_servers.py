@@ -53,11 +53,12 @@ def west(second: tuple[EmbeddedServer, str]) -> Iterator[Server]:
     """The other server, empty again afterwards."""
     server = Server(second[0].start())
     yield server
-    with Server(second[0].start()).connect("postgres") as connection:
+    again = Server(second[0].start())
+    with again.connect("postgres") as connection:
         for name in databases.names(connection, f"{PREFIX}company_"):
             databases.drop(connection, name)
         for name in [*roles.names(connection, f"{PREFIX}company_"), *roles.names(connection, f"{PREFIX}reader_")]:
-            roles.drop(connection, name)
+            roles.drop(again, connection, name)
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def test_the_server_takes_a_verifier_and_keys_for_the_password_that_they_were_ma
             assert connection.info.user == name
     finally:
         maintenance.execute(sql.SQL("REVOKE CONNECT ON DATABASE postgres FROM {}").format(sql.Identifier(name)))
-        roles.drop(maintenance, name)
+        roles.drop(server, maintenance, name)
 
 
 def test_a_process_that_opens_many_connections_derives_its_keys_once(server: Server, dsn: str) -> None:
