@@ -16,6 +16,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from pydantic import SecretStr
 
@@ -33,6 +35,19 @@ PREFIX = f"t{secrets.token_hex(3)}_"
 #: Databases are made and dropped by the thousand: in memory, where there is enough of it, that is three times as fast.
 MEMORY = Path("/dev/shm")
 ENOUGH = 4 << 30
+#: MPM_OPS_HYPOTHESIS=deep looks for longer, and elsewhere each time.
+DEEP = os.environ.get("MPM_OPS_HYPOTHESIS") == "deep"
+
+
+def effort(quick: int, *, deep: int) -> hypothesis_settings:
+    """Return hypothesis' settings for so many examples on a real server: the same ones each time, unless deep."""
+    return hypothesis_settings(
+        max_examples=deep if DEEP else quick,
+        derandomize=not DEEP,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from mpm_ops.analysis.params import adapt
 from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
@@ -50,6 +51,7 @@ class Login:
             connection = None
         if connection is None:
             connection = self.server.open(database, application=application())
+            adapt(connection)
         try:
             yield connection
         finally:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
+from itertools import chain, count
 from typing import Any
 
 import pandas as pd
@@ -29,15 +33,17 @@ _TYPES: dict[int, pa.DataType] = {
     1186: pa.duration("us"),
 }
 _NUMERIC = 1700
-#: Digits of numeric values without a declared precision, such as those of sum() and avg().
-_WIDEST = pa.decimal128(38, 10)
+#: Arrow's times have no zone, and would drop it.
+_TIMETZ_ARRAY = 1270
+#: How pyarrow says that it has no type for some values.
+_NO_SUCH_TYPE = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
 
 
 def table(answer: Answer) -> pa.Table:
     """Return the answer as an Arrow table; columns of the same name get a number behind it."""
-    columns: Sequence[Sequence[Any]] = list(zip(*answer.rows, strict=True)) or [()] * len(answer.columns)
-    arrays = [_array(column, values) for column, values in zip(answer.columns, columns, strict=True)]
-    return pa.table(arrays, names=_unique([column.name for column in answer.columns]))
+    names = _unique([column.name for column in answer.columns])
+    arrays = [_array(column, values) for column, values in zip(answer.columns, _columns(answer), strict=True)]
+    return pa.table(arrays, names=names)
 
 
 def frame(answer: Answer) -> pd.DataFrame:
@@ -53,14 +59,16 @@ def together(answers: Sequence[tuple[str, Answer]]) -> pd.DataFrame:
 
     A column of theirs with that name becomes `company_`; what one company lacks is NA.
     """
-    labelled = []
-    for company, answer in answers:
-        part = table(answer)
-        part = part.rename_columns(["company_" if name == "company" else name for name in part.column_names])
-        labelled.append(part.add_column(0, "company", pa.array([company] * part.num_rows, type=pa.string())))
-    empty = pa.table({"company": pa.array([], type=pa.string())})
-    stacked = pa.concat_tables(labelled, promote_options="permissive") if labelled else empty
-    return _frame(stacked, [answer for _, answer in answers])
+    parts: dict[str, dict[int, tuple[Column, Sequence[Any]]]] = {}
+    for number, (_, answer) in enumerate(answers):
+        renamed = ["company_" if column.name == "company" else column.name for column in answer.columns]
+        for name, column, values in zip(_unique(renamed), answer.columns, _columns(answer), strict=True):
+            parts.setdefault(name, {})[number] = (column, values)
+    counts = [len(answer.rows) for _, answer in answers]
+    labels = [company for (company, _), count in zip(answers, counts, strict=True) for _ in range(count)]
+    stacked = {"company": pa.array(labels, type=pa.string())}
+    stacked |= {name: _stacked(found, counts) for name, found in parts.items()}
+    return _frame(pa.table(stacked), [answer for _, answer in answers])
 
 
 def _frame(found: pa.Table, answers: Sequence[Answer]) -> pd.DataFrame:
@@ -72,38 +80,74 @@ def _frame(found: pa.Table, answers: Sequence[Answer]) -> pd.DataFrame:
     return converted
 
 
+def _columns(answer: Answer) -> Sequence[Sequence[Any]]:
+    """Return the values of an answer by column."""
+    return list(zip(*answer.rows, strict=True)) or [()] * len(answer.columns)
+
+
+def _stacked(found: Mapping[int, tuple[Column, Sequence[Any]]], counts: Sequence[int]) -> pa.Array | pa.ChunkedArray:
+    """Return one column of all companies, by their number those that have it; no type for all of them makes it text."""
+    values = [found[number][1] if number in found else [None] * count for number, count in enumerate(counts)]
+    columns = [column for column, _ in found.values()]
+    if len({column.oid for column in columns}) == 1:
+        alike = len({(column.precision, column.scale) for column in columns}) == 1
+        column = columns[0] if alike else replace(columns[0], precision=None, scale=None)
+        return _array(column, list(chain.from_iterable(values)))
+    arrays = [
+        _array(found[number][0], part) if number in found else pa.nulls(len(part)) for number, part in enumerate(values)
+    ]
+    try:
+        schemas = [pa.schema({"": array.type}) for array in arrays]
+        kind = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+        return pa.chunked_array([array.cast(kind) for array in arrays])
+    except _NO_SUCH_TYPE:
+        return _texts(list(chain.from_iterable(values)))
+
+
 def _array(column: Column, values: Sequence[Any]) -> pa.Array:
     if column.oid == _NUMERIC:
         return _numeric(column, values)
     kind = _TYPES.get(column.oid)
-    if kind is not None:
+    if kind is None and (column.oid == _TIMETZ_ARRAY or not any(isinstance(value, list) for value in values)):
+        return _texts(values)
+    try:
         return pa.array(values, type=kind)
-    if any(isinstance(value, list) for value in values):
-        try:
-            return pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            pass  # arrays of mixed depth or of types that Arrow lacks are shown as text
-    return pa.array([None if value is None else _text(value) for value in values], type=pa.string())
+    except _NO_SUCH_TYPE:
+        # Intervals of more than 292 000 years, arrays of mixed depth or of types that Arrow lacks.
+        return _texts(values)
 
 
 def _numeric(column: Column, values: Sequence[Decimal | None]) -> pa.Array:
     declared = column.precision is not None and column.scale is not None and 0 <= column.scale <= column.precision <= 38
     kind = pa.decimal128(column.precision, column.scale) if declared else _inferred(values)
-    try:
-        return pa.array(values, type=kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        # NaN, infinity and more than 38 digits do not fit a decimal.
-        return pa.array([None if value is None else float(value) for value in values], type=pa.float64())
+    if kind is not None:
+        with suppress(*_NO_SUCH_TYPE):
+            return pa.array(values, type=kind)
+    # NaN, infinity and more than 38 digits do not fit a decimal, and some do not fit a float either.
+    floats = [None if value is None else float(value) for value in values]
+    lost = any(
+        v is not None and f is not None and math.isinf(f) and v.is_finite() for v, f in zip(values, floats, strict=True)
+    )
+    return _texts(values) if lost else pa.array(floats, type=pa.float64())
 
 
-def _inferred(values: Sequence[Decimal | None]) -> pa.DataType:
-    """The smallest decimal with two places or more that holds the values exactly."""
-    places = 2
-    for value in values:
-        exponent = value.as_tuple().exponent if value is not None else 0
-        if isinstance(exponent, int):
-            places = max(places, -exponent)
-    return pa.decimal128(38, places) if places <= 20 else _WIDEST
+def _inferred(values: Sequence[Decimal | None]) -> pa.DataType | None:
+    """The smallest decimal with two places or more that holds the values exactly; None when they have too many digits.
+
+    Counted here: given 500 places, pyarrow 26 makes 0 of 1.
+    """
+    present = [value for value in values if value is not None]
+    exponents = {value.as_tuple().exponent for value in present}
+    powers = [exponent for exponent in exponents if isinstance(exponent, int)]
+    if len(powers) < len(exponents):
+        return None  # NaN, infinity
+    places = max(2, -min(powers, default=0))
+    whole = 1 + max(value.adjusted() for value in (max(present), min(present))) if present else 0
+    return pa.decimal128(38, places) if whole + places <= 38 else None
+
+
+def _texts(values: Sequence[Any]) -> pa.Array:
+    return pa.array([None if value is None else _text(value) for value in values], type=pa.string())
 
 
 _AS_TEXT: dict[type, Callable[[Any], str]] = {
@@ -117,10 +161,12 @@ def _text(value: object) -> str:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    taken: dict[str, int] = {}
-    unique = []
+    """Put a number behind each name that came before, one with which it is like no other."""
+    taken, unique = set(names), dict[str, str]()
+    numbers: dict[str, Iterator[int]] = {}
     for name in names:
-        count = taken.get(name, 0)
-        taken[name] = count + 1
-        unique.append(name if not count else f"{name}_{count + 1}")
-    return unique
+        new = name
+        while new in unique or (new != name and new in taken):
+            new = f"{name}_{next(numbers.setdefault(name, count(2)))}"
+        unique[new] = name
+    return list(unique)

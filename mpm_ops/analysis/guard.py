@@ -16,6 +16,7 @@ from psycopg.pq import TransactionStatus
 from mpm_ops.analysis import refusals
 from mpm_ops.analysis.params import Bound, Params, bind
 from mpm_ops.errors import QueryError
+from mpm_ops.postgres.text import is_text
 from mpm_ops.postgres.watched import TooLarge, Watch, WatchedConnection
 
 Cursor = psycopg.RawCursor[tuple[Any, ...]]
@@ -28,6 +29,11 @@ _FIRST, _MOST, _BATCH = 20, 1000, 8 * 1024 * 1024
 #: The server's transaction_timeout ends the session; it is for when the client is no more, so it comes second.
 _GRACE = 10
 _TRANSACTION_TIMEOUT_SINCE = 170000
+#: What psycopg and the types that it converts raise about a value; TypeError, for a list of texts and tuples.
+_OF_VALUES = (
+    *(psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError),
+    *(TypeError, ValueError, RecursionError),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +109,7 @@ def ask(
     bound, limits = _bound(query, params), limits or Limits()
     with _transaction(connection, bound, limits, stop, before=len(_DECLARE)) as cursor:
         _send(cursor, _DECLARE, bound)
-        return _fetch(cursor, limits)
+        return _fetch(cursor, bound, limits)
 
 
 def explain(
@@ -126,7 +132,7 @@ def explain(
 
 
 def _bound(query: str, params: Params) -> Bound:
-    if "\0" in query or (not query.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in query)):
+    if not is_text(query):
         raise QueryError("the statement holds a character that is no text")
     return bind(query, params)
 
@@ -136,7 +142,20 @@ def _send(cursor: Cursor, command: str, bound: Bound) -> None:
 
     Nothing is prepared, here and elsewhere: the rollback would throw it away, for a round trip.
     """
-    cursor.execute((command + bound.text).encode(), bound.values, binary=True, prepare=False)
+    with _values(bound, "sent", "A value is a number, a text, a date or time, bytes, or a list of one kind of them."):
+        cursor.execute((command + bound.text).encode(), bound.values, binary=True, prepare=False)
+
+
+@contextmanager
+def _values(bound: Bound, verb: str, hint: str) -> Iterator[None]:
+    """Turn what psycopg says of a value in the block, without a word of the server, into our error."""
+    try:
+        yield
+    except _OF_VALUES as exc:
+        if isinstance(exc, psycopg.Error) and exc.sqlstate:
+            raise
+        why = str(exc).partition(" using placeholder")[0]
+        raise QueryError(f"a value cannot be {verb}: {why}", statement=bound.query, hint=hint) from exc
 
 
 @contextmanager
@@ -153,8 +172,6 @@ def _transaction(
         if watch.why is not None:
             raise refusals.broken_off(watch.why, bound, seconds=limits.deadline) from exc
         raise refusals.explained(exc, bound, before=before) from (None if refusals.quotes_values(exc, bound) else exc)
-    except (ValueError, RecursionError) as exc:
-        raise QueryError(f"a value cannot be taken over: {exc}", statement=bound.query) from exc
     finally:
         _end(connection)
 
@@ -189,7 +206,7 @@ def _end(connection: WatchedConnection) -> None:
         connection.close()
 
 
-def _fetch(cursor: Cursor, limits: Limits) -> Answer:
+def _fetch(cursor: Cursor, bound: Bound, limits: Limits) -> Answer:
     rows: list[tuple[Any, ...]] = []
     columns: tuple[Column, ...] = ()
     size, count = 0, _FIRST
@@ -200,7 +217,8 @@ def _fetch(cursor: Cursor, limits: Limits) -> Answer:
         try:
             cursor.execute(f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode(), binary=False, prepare=False)
             columns = columns or tuple(map(_column, cursor.description or ()))
-            batch = cursor.fetchall()
+            with _values(bound, "taken over", "Ask for it as text: column::text."):
+                batch = cursor.fetchall()
         except TooLarge:
             return Answer(columns=columns, rows=rows, cut=Cut.BYTES)
         for row in batch:

@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+from psycopg.adapt import Dumper
+
 from mpm_ops.errors import QueryError
 
 Params = Mapping[str, Any] | Sequence[Any] | None
@@ -40,6 +43,19 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
+#: Of pandas' NA and NaT; by name, so that pandas need not be there. NaT is a datetime, and would go as some day.
+_MISSING = ("pandas._libs.missing.C_NAType", "pandas._libs.tslibs.nattype._NaT")
+
+
+class _Null(Dumper):
+    def dump(self, obj: object) -> None:
+        """Return NULL for whatever it is."""
+
+
+def adapt(connection: psycopg.Connection) -> None:
+    """Let pandas' missing values go to the server as NULL, which is what they came from."""
+    for name in _MISSING:
+        connection.adapters.register_dumper(name, _Null)
 
 
 @dataclass(frozen=True, kw_only=True)

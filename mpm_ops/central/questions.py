@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import class_row
 
+from mpm_ops.postgres.text import as_text
 from mpm_ops.records import Asked, Question
 
 #: Characters of a statement that are kept.
@@ -14,7 +15,10 @@ _LENGTH = 20_000
 
 
 def record(connection: psycopg.Connection, questions: Sequence[Question], *, who: str, by_analyst: bool) -> None:
-    """Add questions in one statement; an analyst has a view for it, and the server notes whose login it was."""
+    """Add questions in one statement; an analyst has a view for it, and the server notes whose login it was.
+
+    Whatever was typed is noted.
+    """
     table = "granted.questions" if by_analyst else "ops.questions"
     connection.execute(
         f"""
@@ -24,7 +28,7 @@ def record(connection: psycopg.Connection, questions: Sequence[Question], *, who
         [
             who,
             [one.company_id for one in questions],
-            [_storable(one.statement) for one in questions],
+            [as_text(one.statement[:_LENGTH]) for one in questions],
             [one.rows for one in questions],
             [one.seconds for one in questions],
             [one.outcome for one in questions],
@@ -47,8 +51,3 @@ def listed(connection: psycopg.Connection, *, company_id: int | None, limit: int
             # Analysts add lines without this client, too.
             {"company": company_id, "limit": limit, "length": _LENGTH},
         ).fetchall()
-
-
-def _storable(text: str) -> str:
-    """Return a text as far as PostgreSQL can hold it: whatever was typed is noted."""
-    return text[:_LENGTH].replace("\0", "?").encode(errors="replace").decode()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
@@ -31,6 +30,7 @@ from mpm_ops.fleet.stages import stages
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
 from mpm_ops.schema.apply import LOCK, read_heads
+from tests.conftest import DEEP
 from tests.integration.fleet_model import (
     BASE,
     FOREIGN,
@@ -50,8 +50,6 @@ from tests.integration.test_migrations import Register, own_revision
 #: Minutes of killed processes, stopped servers and copies: `make test-slow`.
 pytestmark = pytest.mark.slow
 
-
-DEEP = os.environ.get("MPM_OPS_HYPOTHESIS") == "deep"
 SETTINGS = hypothesis_settings(
     max_examples=300 if DEEP else 10,
     stateful_step_count=30 if DEEP else 10,
