@@ -114,13 +114,13 @@ def main() -> int:
     state = migrate_companies(return_state=True)
     # Prefect wraps what a state carries.
     report = getattr(state.data, "result", state.data)
-    console = Console()
+    console = Console(markup=False, emoji=False, highlight=False)
     if isinstance(report, FleetReport) and report.outcomes:
         table = Table(*report.rows()[0], title=f"migrate-companies: {state.type.value if state.type else state.name}")
         for row in report.rows():
             table.add_row(*(Text(_shown(value)) for value in row.values()))
         console.print(table)
-    console.print(_shown(str(state.message)), markup=False, highlight=False)
+    console.print(_shown(str(state.message)))
     return 0 if state.is_completed() else 1
 
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from mpm_ops.errors import InvalidInput
 from mpm_ops.records import MAIN, Hardening
+
+#: Behind the prefix, what the names of databases begin with that are listed and swept by it.
+_SWEPT = re.compile(r"(company|scratch|template)_")
 
 
 def default_home() -> Path:
@@ -92,19 +95,32 @@ class Settings(BaseSettings):
         # With the longest suffix (a short-lived login) a name still has to fit PostgreSQL's 63 bytes.
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,15}", value):
             raise ValueError("a prefix is 1 to 16 characters of a-z, 0-9 and _, and begins with a letter")
+        if value.startswith("pg_"):
+            raise ValueError("PostgreSQL keeps the names of roles that begin with pg_ to itself")
+        if _SWEPT.search(value):
+            # What one installation with a shorter prefix takes for its own, it may drop.
+            raise ValueError("a prefix holds neither company_, scratch_ nor template_")
         return value
 
     @field_validator("central_database")
     @classmethod
-    def _central_is_plain(cls, value: str) -> str:
+    def _central_is_plain(cls, value: str, info: ValidationInfo) -> str:
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
             raise ValueError("a database name is 1 to 63 characters of a-z, 0-9 and _")
+        if value in ("template0", "template1"):
+            raise ValueError("new databases are copies of it")
+        prefix = info.data.get("prefix")
+        if prefix and value.startswith(prefix) and _SWEPT.match(value, len(prefix)):
+            raise ValueError("databases of such names are made and dropped for companies")
         return value
 
     @field_validator("home")
     @classmethod
     def _home_is_absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as exc:
+            raise ValueError("begins with the home of a user whom this system does not know") from exc
 
     @property
     def level(self) -> Hardening:

@@ -6,6 +6,7 @@ Every function takes a connection to the central database; the caller decides ab
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from psycopg import errors
 from psycopg.rows import class_row
 
 from mpm_ops.errors import AlreadyExists, UnknownCompany, UnknownPlugin
+from mpm_ops.postgres.text import is_text
 from mpm_ops.records import MAIN, Company, CompanyStatus, Plugin
 
 _COMPANY = """
@@ -42,7 +44,7 @@ def _rows(cursor: psycopg.Cursor[Any]) -> Any:
 def find(connection: psycopg.Connection, term: int | str) -> Company:
     """Return the active company with this id, name, e-mail address or user's e-mail address. Read-only.
 
-    Raises UnknownCompany with the nearest names as a hint.
+    Raises UnknownCompany with the nearest names as a hint, or with those that it may be: none is guessed.
     """
     return find_all(connection, [term])[0]
 
@@ -55,16 +57,31 @@ def find_all(connection: psycopg.Connection, terms: Sequence[int | str]) -> list
 
 
 def _find(connection: psycopg.Connection, term: int | str, known: Sequence[Company]) -> Company:
-    text = str(term).strip()
+    text = _text(term)
+    owner: Company | None = None
     if text.isascii() and text.isdigit():
-        matches = [company for company in known if company.id == int(text)]
+        matches = [company for company in known if str(company.id) == text.lstrip("0")]
     else:
-        matches = [c for c in known if text.casefold() in (c.name.casefold(), c.email.casefold(), c.database)]
-    if not matches and "@" in text and (owner := company_of_user(connection, text)):
-        matches = [owner]
+        folded = text.casefold()
+        matches = [c for c in known if folded in (c.name.casefold(), c.email.casefold(), c.database)]
+        owner = company_of_user(connection, text) if "@" in text else None
+        matches += [owner] if owner and owner not in matches else []
+    if len(matches) > 1:
+        # Straße and STRASSE; or a company that took another's address for its name.
+        matches = [c for c in matches if c == owner or text in (c.name, c.email, c.database)] or matches
     if not matches:
         raise UnknownCompany(f"there is no company {shortened(text)!r}", hint=_near_misses(text, known))
+    if len(matches) > 1:
+        which = ", ".join(f"{company.name} (id {company.id})" for company in matches[:3])
+        raise UnknownCompany(f"{shortened(text)!r} may be one of several companies", hint=f"Give the id of {which}.")
     return matches[0]
+
+
+def _text(term: int | str) -> str:
+    """Return a term as names are written; no id has more digits than Python writes."""
+    if isinstance(term, int) and abs(term) >= 10**18:
+        return hex(term)
+    return unicodedata.normalize("NFC", str(term)).strip()
 
 
 def _near_misses(text: str, known: Collection[Company]) -> str:
@@ -84,8 +101,8 @@ def shortened(text: str, width: int = 60) -> str:
 
 def company_of_user(connection: psycopg.Connection, email: str) -> Company | None:
     """Return the active company that a user's e-mail address belongs to. Read-only."""
-    if "\0" in email:
-        return None  # PostgreSQL's text cannot hold it, so nobody has it
+    if not is_text(email):
+        return None
     with connection.cursor(row_factory=_rows) as cursor:
         query = (
             _COMPANY

@@ -57,9 +57,9 @@ def main() -> None:
         app()
     except MpmOpsError as exc:
         where = f"{exc.company}: " if exc.company else ""
-        talk.print(f"[bold red]Error[/]: {escape(where)}{escape(str(exc))}", soft_wrap=True)
+        talk.print(f"[bold red]Error[/]: {escape(where)}{escape(str(exc))}", soft_wrap=True, highlight=False)
         if exc.hint:
-            talk.print(f"[bold]Hint[/]: {escape(exc.hint)}", soft_wrap=True)
+            talk.print(f"[bold]Hint[/]: {escape(exc.hint)}", soft_wrap=True, highlight=False)
         sys.exit(exc.exit_code)
     except KeyboardInterrupt:
         talk.print("Interrupted.")

@@ -55,8 +55,7 @@ def grant(
 
     Example: mpm-ops analyst grant ada "Acme Power" --until 2027-01-31
     """
-    # To the end of that day, where the operator is.
-    end = until.astimezone() + dt.timedelta(days=1) if until else None
+    end = _end_of(until) if until else None
     with mpm_ops.connect() as ops:
         given = ops.grant_analyst(name, _chosen(companies, all_=all_), personal_data=personal_data, until=end)
     _show([given], as_json=as_json)
@@ -164,10 +163,21 @@ def _chosen(companies: list[str] | None, *, all_: bool) -> list[str] | None:
     return companies or None
 
 
+def _end_of(day: dt.datetime) -> dt.datetime:
+    """Return the end of that day, where the operator is."""
+    try:
+        return day.astimezone() + dt.timedelta(days=1)
+    except (OverflowError, ValueError) as exc:  # of the first and the last year of Python's calendar
+        raise UsageError(
+            f"--until {day:%Y-%m-%d}: is out of reach", hint="A grant without an end has no --until."
+        ) from exc
+
+
 def _hours(text: str) -> float:
     units = {"m": 1 / 60, "h": 1, "d": 24}
     number, unit = text[:-1], text[-1:]
-    hours = int(number) * units[unit] if number.isascii() and number.isdigit() and unit in units else 0
+    plain = number.isascii() and number.isdigit() and len(number) < 8 and unit in units
+    hours = int(number) * units[unit] if plain else 0
     if not 0 < hours <= 24 * 366:
         raise UsageError(f"--ttl {text}: is no time", hint="Write 30m, 8h or 7d; a year at most.")
     return hours

@@ -12,15 +12,16 @@ import typer
 from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from mpm_ops.cli.terminal import Terminal, harmless, harmless_json
 from mpm_ops.errors import Refused
 from mpm_ops.records import Cause, DryRun, FleetReport, Status, counted
 
-#: For data: what a pipe or a file should get.
-data = Terminal(soft_wrap=False)
+#: For data: what a pipe or a file should get. A name that holds :smile: stays as it is.
+data = Terminal(soft_wrap=False, emoji=False)
 #: For talk: progress, questions, errors.
-talk = Terminal(stderr=True)
+talk = Terminal(stderr=True, emoji=False)
 
 #: Characters of a word that stays in one piece, at most: a revision has 12, migrate-tenant-rollback 23.
 _WHOLE = 24
@@ -65,7 +66,7 @@ def print_table(
     for column, width in _widths(cells).items():
         table.add_column(column, overflow="fold", width=width)
     for number, row in enumerate(rows):
-        table.add_row(*(escape(cells[column][number]) for column in columns), style=colour(row))
+        table.add_row(*(Text(cells[column][number]) for column in columns), style=colour(row))
     data.print(table)
 
 

@@ -28,6 +28,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,23}")
 _TOKEN = re.compile(r"_[0-9a-f]{6}\Z")
 #: Sessions that one analyst may have at a time.
 _CONNECTIONS = 16
+#: Hours that a token works at most: a year.
+_LONGEST = 24 * 366
+#: Beyond it a time may be one that Python cannot hold, in another zone.
+_LAST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
 def add(installation: Installation, name: str) -> NewLogin:
@@ -42,6 +46,8 @@ def add(installation: Installation, name: str) -> NewLogin:
 def token(installation: Installation, name: str, terms: Sequence[int | str], *, hours: float) -> NewLogin:
     """Make a login that reads these companies and ends after so many hours. Raises InvalidInput, UnknownCompany."""
     _check(name)
+    if not 0 < hours <= _LONGEST:
+        raise InvalidInput(f"{hours:g} hours is no time for a token", hint="Give up to a year: 8 hours, 7 * 24.")
     with installation.central() as connection:
         registry.find_all(connection, terms)
     until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
@@ -55,6 +61,17 @@ def _check(name: str) -> None:
         raise InvalidInput(
             f"{name[:60]!r} is no name for an analyst", hint="Use up to 24 letters, digits and _: a letter first."
         )
+
+
+def _check_until(until: dt.datetime | None) -> None:
+    if until is None:
+        return
+    if until.utcoffset() is None:
+        raise InvalidInput(f"{until:%Y-%m-%d %H:%M} has no time zone", hint="Give one: until.astimezone()")
+    if until <= dt.datetime.now(dt.UTC):
+        raise InvalidInput(f"{until:%Y-%m-%d %H:%M} is over", hint="Give a day to come: --until 2027-01-31")
+    if until >= _LAST:
+        raise InvalidInput(f"{until:%Y-%m-%d} is too far away", hint="A grant without an end has no --until.")
 
 
 def _made(installation: Installation, name: str, *, until: dt.datetime | None) -> NewLogin:
@@ -89,8 +106,7 @@ def grant(
     until: dt.datetime | None = None,
 ) -> Analyst:
     """Let an analyst read these companies, None for all, those to come too. Raises UnknownAnalyst, UnknownCompany."""
-    if until is not None and until <= dt.datetime.now(dt.UTC):
-        raise InvalidInput(f"{until:%Y-%m-%d %H:%M} is over", hint="Give a day to come: --until 2027-01-31")
+    _check_until(until)
     with installation.central() as connection:
         rows.find(connection, name)
         ids = [None] if terms is None else [one.id for one in registry.find_all(connection, terms)]

@@ -5,7 +5,17 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+)
 
 from mpm_ops.errors import InvalidInput
 from mpm_ops.records import MAIN
@@ -14,6 +24,8 @@ UsageType = Literal[
     "mini-grid", "shs", "e-bike", "mini-grid&shs", "mini-grid&e-bike", "shs&e-bike", "mini-grid&shs&e-bike"
 ]
 
+#: Embedding, override and isolation of a direction of writing.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 #: bcrypt reads no more than this and would silently ignore the rest.
 _LONGEST_PASSWORD = 72
 
@@ -23,10 +35,13 @@ def _one_line(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = unicodedata.normalize("NFC", value).strip()
-    # Cc: control characters, NUL among them. Cs: halves of surrogate pairs, which are no text. Format characters
-    # (Cf) stay: Persian names and emoji are written with them.
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+    # Cc: control characters, NUL among them. Cs: halves of surrogate pairs, which are no text. Zl, Zp: breaks of lines.
+    # Format characters (Cf) stay: Persian names and emoji are written with them. Not those that turn the direction of
+    # what stands beside the name.
+    if any(unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") or one in _TURNING for one in text):
         raise ValueError("must not hold control characters or line breaks")
+    if text and all(unicodedata.category(one)[0] in "CMZ" for one in text):
+        raise ValueError("must hold a character that shows")
     return text
 
 
@@ -49,6 +64,7 @@ def _at_most_255(value: str) -> str:
 
 Line = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=255)]
 Email = Annotated[EmailStr, AfterValidator(_at_most_255)]
+_EMAIL: TypeAdapter[str] = TypeAdapter(EmailStr)
 
 
 class Registration(BaseModel):
@@ -69,6 +85,14 @@ class Registration(BaseModel):
     usage_type: UsageType = Field(default="mini-grid&shs&e-bike", description="What the company runs.")
     server: str = Field(default=MAIN, description="Which of the servers in MPM_OPS_SERVERS its database goes to.")
     plugins: tuple[int, ...] = Field(default=(), description="Ids of the plugins to install.")
+
+
+def normalized(email: str) -> str:
+    """Return an e-mail address in the form in which a registration keeps it; what is none, as it is."""
+    try:
+        return _EMAIL.validate_python(email)
+    except ValidationError:
+        return email
 
 
 def checked(values: dict[str, Any]) -> Registration:

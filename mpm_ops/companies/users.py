@@ -6,7 +6,9 @@ import bcrypt
 
 from mpm_ops.central import registry
 from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.registration import normalized
 from mpm_ops.errors import LoginFailed
+from mpm_ops.postgres.text import is_text
 from mpm_ops.records import Company
 
 
@@ -16,6 +18,7 @@ def authenticate(installation: Installation, email: str, password: str) -> Compa
     Raises LoginFailed. An unknown address and a wrong password take the same path: a look-up in a database and one
     bcrypt check, so that neither the words nor the time tell which it was.
     """
+    email = normalized(email)
     with installation.central() as connection:
         company = registry.company_of_user(connection, email)
     settings = installation.settings
@@ -28,7 +31,7 @@ def authenticate(installation: Installation, email: str, password: str) -> Compa
             if company
             else "SELECT NULL FROM database_proxies WHERE email = %s::citext"
         )
-        row = connection.execute(query, [email.replace("\0", "")]).fetchone()
+        row = connection.execute(query, [email if is_text(email) else ""]).fetchone()
     stored = row[0] if row and row[0] else _dummy(settings.bcrypt_rounds)
     matches = _check(password, stored)
     if company is None or not row or not matches:
@@ -37,7 +40,8 @@ def authenticate(installation: Installation, email: str, password: str) -> Compa
 
 
 def _check(password: str, stored: str) -> bool:
-    candidate = password.encode(errors="replace")
+    # Half a surrogate pair is in no password that was set, and stands for no character that is.
+    candidate = password.encode(errors="surrogatepass")
     # bcrypt refuses these; no stored hash can belong to them, yet the work is done all the same.
     if len(candidate) > 72 or b"\0" in candidate:
         bcrypt.checkpw(b"refused", stored.encode())
