@@ -35,8 +35,8 @@ _TYPES: dict[int, pa.DataType] = {
 _NUMERIC = 1700
 #: Arrow's times have no zone, and would drop it.
 _TIMETZ_ARRAY = 1270
-#: How pyarrow says that it has no type for some values.
-_NO_SUCH_TYPE = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
+#: How pyarrow says that it has no type for some values; a bare TypeError, for infinity in a list of decimals.
+_NO_SUCH_TYPE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError)
 
 
 def table(answer: Answer) -> pa.Table:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from mpm_ops import Ops
+from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import Hardening
@@ -24,6 +25,8 @@ def scene(dsn: str, server: Server, tmp_path_factory: pytest.TempPathFactory) ->
         ops.migrate()
         company, other = (registered(ops, *names) for names in (("Acme", "Ada"), ("Sun Hill", "Bea")))
         assert not [one.error for one in ops.harden() if one.error]
+        # The operator's own login to read with is a role, too: it is there before anybody looks.
+        ops.company(other.id).ask("SELECT 1")
         login = ops.add_analyst("mallory")
         ops.grant_analyst("mallory", [company.id])
         victim = server.open(other.database, role=roles.app_group(other.database))
@@ -54,3 +57,9 @@ def unchanged(scene: Scene) -> Iterator[None]:
     assert scene.state() == before
     assert not list(Path("/tmp").glob("mpm_attack*"))
     assert scene.victim.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.fixture(scope="module")
+def reader(scene: Scene) -> CompanyReader:
+    """The analyst at the company that was granted."""
+    return scene.analyst.company(scene.company.id)

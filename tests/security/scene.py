@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import psycopg
 
 from mpm_ops import Company, Ops
+from mpm_ops.analysis.guard import Limits
+from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.errors import MpmOpsError
 from tests.conftest import PREFIX
 
 #: What must never be seen: names and rows of the other company, personal data, secrets, the centre's own.
 CANARIES = ("Sun Hill", "sunhill@", "Bea Canary", "Ada Canary", "canary-token", "$2b$", "SCRAM-SHA-256")
+#: What is asked at random takes little.
+LIMITS = Limits(rows=100, statement=2_000, bytes=1_000_000)
 #: All of what an attack may have changed, on the server and in a database.
 SERVER_STATE = """
     SELECT 'role', to_jsonb(r) - 'rolpassword' FROM pg_roles r
@@ -108,3 +112,10 @@ def told(attack: Callable[[], object]) -> object:
         return attack()
     except (MpmOpsError, psycopg.Error) as exc:
         return exc
+
+
+def is_well(reader: CompanyReader) -> bool:
+    """Whether the session is as it was, and works."""
+    query = "SELECT current_user, current_setting('transaction_read_only'), current_setting('search_path'), 1"
+    [(login, *rest)] = reader.ask(query).rows
+    return login.endswith("analyst_mallory") and rest == ["on", "masked, public, pg_catalog", 1]

@@ -240,7 +240,7 @@ def test_what_is_no_value_is_refused(reader: CompanyReader, value: object) -> No
 
 ENVIRONMENTS = [
     {"PGOPTIONS": "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c work_mem=1GB"},
-    {"PGOPTIONS": "-c transaction_timeout=0 -c idle_in_transaction_session_timeout=0"},
+    {"PGOPTIONS": "-c idle_in_transaction_session_timeout=0 -c work_mem=64"},
     {"PGOPTIONS": "-c search_path=pg_temp,public,pg_catalog -c row_security=off"},
     {"PGOPTIONS": "-c standard_conforming_strings=off -c backslash_quote=on"},
     {"PGOPTIONS": "-c extra_float_digits=-15 -c intervalstyle=sql_standard -c bytea_output=escape"},
