@@ -29,10 +29,11 @@ _FIRST, _MOST, _BATCH = 20, 1000, 8 * 1024 * 1024
 #: The server's transaction_timeout ends the session; it is for when the client is no more, so it comes second.
 _GRACE = 10
 _TRANSACTION_TIMEOUT_SINCE = 170000
-#: What psycopg and the types that it converts raise about a value; TypeError, for a list of texts and tuples.
+#: What psycopg and the types that it converts raise about a value: TypeError for a list of texts and tuples,
+#: ArithmeticError for one of integers and a NaN.
 _OF_VALUES = (
     *(psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError),
-    *(TypeError, ValueError, RecursionError),
+    *(ArithmeticError, TypeError, ValueError, RecursionError),
 )
 
 
@@ -154,7 +155,8 @@ def _values(bound: Bound, verb: str, hint: str) -> Iterator[None]:
     except _OF_VALUES as exc:
         if isinstance(exc, psycopg.Error) and exc.sqlstate:
             raise
-        why = str(exc).partition(" using placeholder")[0]
+        # Of the words of decimal's errors nobody is the wiser.
+        why = type(exc).__name__ if isinstance(exc, ArithmeticError) else str(exc).partition(" using placeholder")[0]
         raise QueryError(f"a value cannot be {verb}: {why}", statement=bound.query, hint=hint) from exc
 
 

@@ -140,6 +140,7 @@ PLACES = (
 @example(query=PLACES[0], value={"a": 1})
 @example(query=PLACES[0], value=[(), ""])
 @example(query=PLACES[0], value=[Decimal("Infinity")])
+@example(query=PLACES[0], value=[Decimal("Infinity"), 10**30, Decimal("NaN")])
 @example(query=PLACES[0], value=Decimal("sNaN"))
 def test_any_value_is_bound_or_refused(
     scene: Scene, unchanged: None, reader: CompanyReader, query: str, value: Any
