@@ -37,6 +37,8 @@ from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
 from tests.conftest import PREFIX, clean, make_settings, reopen
 
+pytestmark = pytest.mark.slow  # with the other attacks
+
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 #: A colour, a title, a paste, a cursor, the same in eight bits, and what overwrites the line.
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\x1b[200~rm -rf ~\x1b[2J\x9b31m\x08\x08\x7f\rgone"
