@@ -298,6 +298,9 @@ INTERRUPTED = """
 import os, signal, sys
 import mpm_ops.__main__
 
+# As in a terminal; what a script starts in the background hears no Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class Interrupts:
     def find_spec(self, name, path, target=None):
         if name == "mpm_ops.cli":
