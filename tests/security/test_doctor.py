@@ -16,6 +16,8 @@ from mpm_ops.records import Deviation, Hardening
 from tests.conftest import PREFIX, make_settings, reopen
 from tests.integration.test_migrations import Register
 
+pytestmark = pytest.mark.slow  # each hole is made, found and closed
+
 ANALYST = f"{PREFIX}analyst"
 
 

@@ -18,6 +18,8 @@ from tests.conftest import PREFIX
 from tests.integration.test_migrations import Register
 from tests.security.test_analysts import companies, ops, settings
 
+pytestmark = pytest.mark.slow  # with the attacks
+
 __all__ = ["companies", "ops", "settings"]
 
 
