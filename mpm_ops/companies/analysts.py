@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import sql
@@ -52,7 +52,12 @@ def token(installation: Installation, name: str, terms: Sequence[int | str], *, 
         registry.find_all(connection, terms)
     until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
     made = _made(installation, f"{name}_{secrets.token_hex(3)}", until=until)
-    grant(installation, made.name, terms)
+    try:
+        grant(installation, made.name, terms)
+    except BaseException:
+        with suppress(MpmOpsError):  # what a server keeps of it ends by itself
+            remove(installation, made.name)
+        raise
     return made
 
 
@@ -170,12 +175,20 @@ def sweep(installation: Installation) -> Sequence[str]:
     return [*logins, *lost]
 
 
-def admit(connection: psycopg.Connection, maintenance: psycopg.Connection, database: str, *, server: str) -> None:
-    """Let those who may read all companies, those to come too, read a new one.
+@contextmanager
+def kept(connection: psycopg.Connection, *, alone: bool = False) -> Iterator[None]:
+    """Keep the grants as they are for a block, in which servers are made to agree with them.
 
-    Run it in a transaction of `connection` that ends after that of `maintenance`.
+    It comes before any transaction on a server: one that waited for this with roles locked would hang, for whoever is
+    `alone` waits for those, and no server sees both.
     """
-    rows.keep(connection)
+    with connection.transaction():
+        rows.keep(connection, alone=alone)
+        yield
+
+
+def admit(connection: psycopg.Connection, maintenance: psycopg.Connection, database: str, *, server: str) -> None:
+    """Let those who may read all companies, those to come too, read a new one. Run it in a block of `kept`."""
     for (login, name), personal in rows.wanted(connection, server).items():
         # A login is missing on a server that was added after it.
         if name == database and roles.exists(maintenance, login):
@@ -189,9 +202,8 @@ def settle(installation: Installation) -> list[str]:
     A server that does not answer raises ServerUnavailable once the others are in order; the next sweep settles it.
     """
     lost: list[str] = []
-    with installation.central() as connection, connection.transaction():
-        # What another process takes away meanwhile would be given again.
-        rows.keep(connection, alone=True)
+    # What another process takes away meanwhile would be given again.
+    with installation.central() as connection, kept(connection, alone=True):
         logins = [analyst.login for analyst in rows.listed(connection)]
 
         def work(server: str, maintenance: psycopg.Connection) -> None:

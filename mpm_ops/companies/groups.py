@@ -30,7 +30,7 @@ def make_groups(installation: Installation, server: str, database: str) -> None:
     ):
         if not alone:
             raise Busy(hint="Wait for the other run to end, then run this again.")
-        with central.transaction(), tenant.transaction():
+        with analysts.kept(central), tenant.transaction():
             for group in groups:
                 roles.ensure_group(tenant, group)
             databases.close_to_public(tenant, database, admit=groups)

@@ -222,7 +222,7 @@ def _open_database(saga: _Saga) -> None:
     with saga.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
         tenant.execute(saga.commit_mode)
         grant(tenant, owner=owner)
-    with saga.connection.transaction(), saga.maintenance.transaction():
+    with analysts.kept(saga.connection), saga.maintenance.transaction():
         admit = roles.groups(saga.database)
         databases.close_to_public(saga.maintenance, saga.database, admit=admit)
         roles.note(saga.maintenance, roles.personal_group(saga.database), reading_list())
