@@ -12,6 +12,13 @@ from psycopg import sql
 from mpm_ops.postgres import scram
 from mpm_ops.postgres.server import Server
 
+#: Whether a role owns something in a connection's database, or a database.
+_OWNS = """
+    SELECT 1 FROM pg_shdepend JOIN pg_roles r ON r.oid = refobjid
+    WHERE refclassid = 'pg_authid'::regclass AND r.rolname = %s AND deptype = 'o'
+      AND dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+
 
 def exists(connection: psycopg.Connection, name: str) -> bool:
     """Whether there is a role of that name. Read-only."""
@@ -106,7 +113,7 @@ def act_as(connection: psycopg.Connection, name: str) -> None:
 def drop(server: Server, connection: psycopg.Connection, name: str) -> None:
     """Drop a role with its sessions and what it left in databases of `server`; one that is gone is fine.
 
-    Whoever drops it gets what it owned. Run it outside of a transaction.
+    What it owned is the database's owner's then, as `pg_database_owner`. Run it outside of a transaction.
     """
     role = sql.Identifier(name)
     with suppress(psycopg.errors.UndefinedObject):
@@ -125,13 +132,14 @@ def _clear_up(server: Server, connection: psycopg.Connection, name: str) -> None
 
     Anybody may set default privileges of their own, in favour of any role, and so keep both from being dropped.
     """
-    for database in {connection.info.dbname, *used_in(connection, name)[name]}:
-        with server.connect(database) as there:
-            there.execute(
-                sql.SQL("GRANT {0} TO CURRENT_USER; REASSIGN OWNED BY {0} TO CURRENT_USER; DROP OWNED BY {0}").format(
-                    sql.Identifier(name)
-                )
-            )
+    role = sql.Identifier(name)
+    for database in {connection.info.dbname, *used_in(connection, name).get(name, ())}:
+        with server.connect(database) as there, there.transaction():
+            there.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
+            if there.execute(_OWNS, [name]).fetchone() is not None:
+                # Not ours: functions and views go on with the rights of their owner, and this role has none.
+                there.execute(sql.SQL("REASSIGN OWNED BY {} TO pg_database_owner").format(role))
+            there.execute(sql.SQL("DROP OWNED BY {}").format(role))
 
 
 def create_login(

@@ -11,6 +11,9 @@ from psycopg import sql
 
 from mpm_ops import Company, Ops
 from mpm_ops.central import analysts as rows
+from mpm_ops.companies import analysts
+from mpm_ops.companies.groups import make_groups
+from mpm_ops.errors import ServerUnavailable
 from mpm_ops.postgres import roles, sessions
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import Hardening, NewLogin, Reaped
@@ -77,6 +80,29 @@ def test_what_somebody_owns_outlives_them(
         assert tenant.execute("TABLE kept").fetchall() == [(1,)]
 
 
+def test_what_somebody_owned_has_no_rights_of_others_then(
+    ops: Ops, companies: list[Company], server: Server, maintenance: psycopg.Connection
+) -> None:
+    eve, bob = ops.add_analyst("eve"), ops.add_analyst("bob")
+    ops.grant_analyst("bob", [1])
+    with server.connect(companies[0].database) as tenant:
+        tenant.execute(
+            "CREATE FUNCTION public.spy() RETURNS text SECURITY DEFINER LANGUAGE sql"
+            " AS 'SELECT password FROM users LIMIT 1'"
+        )
+        tenant.execute("CREATE VIEW public.spied AS SELECT password FROM users")
+        tenant.execute("GRANT SELECT ON public.spied TO PUBLIC; GRANT EXECUTE ON FUNCTION public.spy() TO PUBLIC")
+        for thing in ("FUNCTION public.spy()", "VIEW public.spied"):
+            owner = sql.SQL("ALTER {} OWNER TO {}").format(sql.SQL(thing), sql.Identifier(eve.login))
+            tenant.execute(owner)
+    ops.remove_analyst("eve")
+    assert not roles.exists(maintenance, eve.login)
+    with entered(bob, companies[0]) as theirs:
+        for question in ("SELECT public.spy()", "SELECT password FROM public.spied"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied for table users"):
+                theirs.execute(question)
+
+
 def test_what_is_revoked_is_not_given_again_by_who_looked_before(
     ops: Ops, companies: list[Company], maintenance: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,8 +133,7 @@ def test_what_is_revoked_is_not_given_again_by_who_looked_before(
 
 
 def _waits(connection: psycopg.Connection) -> bool:
-    query = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
-    return connection.execute(query).fetchone() is not None
+    return connection.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone() is not None
 
 
 def test_a_login_that_is_missing_on_a_server_stops_nothing(
@@ -131,7 +156,7 @@ def test_nobody_comes_back_while_a_login_is_dropped_and_reap_ends_who_did(
     execute = psycopg.Connection.execute
 
     def come_back(connection: psycopg.Connection, query: object, *args: object, **kwargs: object) -> object:
-        done = execute(connection, query, *args, **kwargs)  # type: ignore[call-overload]
+        done = execute(connection, query, *args, **kwargs)  # type: ignore[call-overload]  # as it was called
         if isinstance(query, str) and "pg_terminate_backend" in query:
             with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
                 entered(ada, companies[0])
@@ -166,6 +191,20 @@ def test_tokens_end_with_the_analyst_that_they_are_of(
     assert ops.analysts() == []
 
 
+def test_of_a_token_that_could_not_be_made_nothing_is_left(
+    ops: Ops, companies: list[Company], maintenance: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ServerUnavailable("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(analysts, "settle", away)
+        with pytest.raises(ServerUnavailable):
+            ops.token("ada", [1], hours=1)
+    assert ops.analysts() == []
+    assert roles.names(maintenance, f"{PREFIX}analyst_ada") == []
+
+
 def test_a_procedure_that_commits_all_the_time_is_as_old_as_its_statement(
     ops: Ops, companies: list[Company], maintenance: psycopg.Connection
 ) -> None:
@@ -192,3 +231,27 @@ def test_a_procedure_that_commits_all_the_time_is_as_old_as_its_statement(
     # At `strict` there is no language to write it in.
     refused = ops.settings.hardening is Hardening.STRICT
     assert ([one.login for one in ended], outcome) == (([], ["42501"]) if refused else ([ada.login], ["57P01"]))
+
+
+def test_who_is_given_a_company_waits_while_its_groups_are_made(
+    ops: Ops, companies: list[Company], maintenance: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = ops.add_analyst("ada")
+    note = roles.note
+
+    def give() -> None:
+        with Ops(ops.settings) as another:
+            another.grant_analyst("ada", [1], personal_data=True)
+
+    other = threading.Thread(target=give)
+
+    def noting(connection: psycopg.Connection, name: str, text: str) -> None:
+        note(connection, name, text)  # which holds the role until the groups are made
+        other.start()
+        while other.is_alive() and not _waits(maintenance):
+            pass
+
+    monkeypatch.setattr(roles, "note", noting)
+    make_groups(ops._installation, companies[0].server, companies[0].database)
+    other.join()
+    assert groups_of(maintenance, ada) == {(ada.login, roles.personal_group(companies[0].database))}
