@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import time
-import unicodedata
 
 # isort: split
 import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it is imported
@@ -20,12 +19,12 @@ from prefect.futures import wait
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import mpm_ops
 from mpm_ops import FleetReport
+from mpm_ops.cli.terminal import Terminal, harmless
 
 
 class MigratePolicy(mpm_ops.Policy):
@@ -64,7 +63,7 @@ def migrate_batch(company_ids: list[int], policy: mpm_ops.Policy) -> FleetReport
     with mpm_ops.connect() as ops:
         report = ops.migrate_tenant(company_ids, policy=policy)
     for outcome in report.failed:
-        logger.error("%s (%s): %s", _shown(outcome.company), outcome.company_id, _shown(outcome.why))
+        logger.error("%s (%s): %s", harmless(outcome.company), outcome.company_id, harmless(outcome.why))
     logger.info("%s", report)
     return report
 
@@ -104,23 +103,18 @@ def migrate_companies(policy: MigratePolicy | None = None) -> State[FleetReport]
     return Completed(message=str(report), data=report)
 
 
-def _shown(text: str) -> str:
-    """Return a text that a terminal only shows: names and errors hold what others have written."""
-    return "".join("\ufffd" if unicodedata.category(sign) == "Cc" and sign not in "\t\n" else sign for sign in text)
-
-
 def main() -> int:
     """Run the flow here and now, and print its report."""
     state = migrate_companies(return_state=True)
     # Prefect wraps what a state carries.
     report = getattr(state.data, "result", state.data)
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = Terminal(markup=False, emoji=False, highlight=False)
     if isinstance(report, FleetReport) and report.outcomes:
         table = Table(*report.rows()[0], title=f"migrate-companies: {state.type.value if state.type else state.name}")
         for row in report.rows():
-            table.add_row(*(Text(_shown(value)) for value in row.values()))
+            table.add_row(*map(Text, row.values()))
         console.print(table)
-    console.print(_shown(str(state.message)))
+    console.print(state.message)
     return 0 if state.is_completed() else 1
 
 
