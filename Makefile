@@ -43,7 +43,7 @@ venv: $(STAMP) ## only create or refresh .venv
 constraints: $(STAMP) ## compile constraints.txt anew from pyproject.toml, at the newest versions
 	@sed -n '/^#/p' constraints.txt > .venv/constraints.txt
 	@$(BIN)/uv pip compile pyproject.toml --system-certs --quiet --upgrade --all-extras --group dev --group bench --universal --python-version 3.11 \
-		--no-annotate --no-header --no-emit-index-url --no-emit-find-links >> .venv/constraints.txt
+		--no-annotate --no-header >> .venv/constraints.txt
 	@if grep -nE '://|^-| @ |^mpm-ops' .venv/constraints.txt; then \
 		echo "constraints.txt is unchanged: the lines above name a place, not a version" >&2; exit 1; fi
 	@mv .venv/constraints.txt constraints.txt

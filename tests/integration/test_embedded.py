@@ -115,7 +115,7 @@ def sleeper(server: EmbeddedServer) -> subprocess.Popen[bytes]:
     """Start another program as the user that runs the server."""
     owner = server.status().data.stat()
     identity = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if ROOT else {}
-    return subprocess.Popen(["sleep", "600"], cwd="/", **identity)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen(["sleep", "600"], cwd="/", **identity)  # type: ignore[call-overload,no-any-return]  # who it is to be
 
 
 # --- who gets in ---
