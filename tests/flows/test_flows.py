@@ -175,7 +175,7 @@ def test_names_and_errors_are_printed_as_text(
     assert main() == 1
     out, err = capfd.readouterr()
     assert "[/red] Power" in out
-    assert "\ufffd[31m" in out
+    assert "\u241b[31m" in out
     assert "\x1b" not in out + err
 
 
