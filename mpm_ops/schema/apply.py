@@ -112,7 +112,7 @@ def try_alone(connection: psycopg.Connection) -> Iterator[bool]:
     A runner that was killed leaves no lock, but the session of its live step may still be at work.
     """
     with locks.try_lock(connection, LOCK) as got:
-        yield got and connection.info.dbname not in locks.holders(connection, LIVE)
+        yield got and locks.free(connection, LIVE)
 
 
 def at_work(connection: psycopg.Connection) -> set[str]:
