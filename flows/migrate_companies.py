@@ -24,7 +24,8 @@ from rich.text import Text
 
 import mpm_ops
 from mpm_ops import FleetReport
-from mpm_ops.cli.terminal import Terminal, harmless
+from mpm_ops.cli.terminal import Terminal
+from mpm_ops.harmless import harmless
 
 
 class MigratePolicy(mpm_ops.Policy):

@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mpm_ops.analysis.reader import CompanyReader, Truncated
+    from mpm_ops.analysis.reader import CompanyReader
+    from mpm_ops.analysis.result import Result, Truncated, Unanswered
     from mpm_ops.analysis.session import Session
     from mpm_ops.companies.hooks import Hooks
     from mpm_ops.errors import MpmOpsError
@@ -35,11 +36,13 @@ __all__ = [
     "Outcome",
     "Plugin",
     "Policy",
+    "Result",
     "Revision",
     "Session",
     "Settings",
     "Status",
     "Truncated",
+    "Unanswered",
     "connect",
     "login",
 ]
@@ -56,11 +59,13 @@ _PLACES = {
     "Outcome": "mpm_ops.records",
     "Plugin": "mpm_ops.records",
     "Policy": "mpm_ops.fleet.policy",
+    "Result": "mpm_ops.analysis.result",
     "Revision": "mpm_ops.records",
     "Session": "mpm_ops.analysis.session",
     "Settings": "mpm_ops.settings",
     "Status": "mpm_ops.records",
-    "Truncated": "mpm_ops.analysis.reader",
+    "Truncated": "mpm_ops.analysis.result",
+    "Unanswered": "mpm_ops.analysis.result",
     "connect": "mpm_ops.ops",
     "login": "mpm_ops.ops",
 }

@@ -36,6 +36,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from mpm_ops.harmless import harmless
+
 
 class MpmOpsError(Exception):
     """Something mpm_ops could not do."""
@@ -57,6 +59,16 @@ class MpmOpsError(Exception):
         self.taken = 0
         #: Who held the lock that was waited for; empty when nobody is known.
         self.blocker = ""
+
+    def lines(self) -> list[str]:
+        """Return what there is to say, a line each: the message, the place in the statement, the hint."""
+        where = f"{self.company}: " if self.company else ""
+        message = " ".join(str(self).splitlines())
+        return [f"{type(self).__name__}: {where}{message}", *([f"Hint: {self.hint}"] if self.hint else [])]
+
+    def _render_traceback_(self) -> list[str]:
+        """Be what a notebook shows instead of forty lines of frames; IPython asks for it by this name."""
+        return [harmless(line) for line in self.lines()]
 
 
 class UsageError(MpmOpsError):
@@ -147,6 +159,12 @@ class QueryError(MpmOpsError):
         self.at: int | None = None
         self.passed: int | None = None
 
+    def lines(self) -> list[str]:
+        """Return the message with its SQLSTATE, the line of the statement with a caret under the place, the hint."""
+        first, *hint = super().lines()
+        state = f" [{self.sqlstate}]" if self.sqlstate else ""
+        return [first + state, *pointed(self.statement, self.position), *hint]
+
 
 class NotReadOnly(QueryError):
     """Only one SELECT, VALUES, TABLE or WITH can be asked."""
@@ -196,3 +214,20 @@ class ProvisionError(MpmOpsError):
 
 class Refused(UsageError):
     """A destructive command needs consent."""
+
+
+#: Characters of a statement's line that are shown.
+_WIDTH = 100
+
+
+def pointed(statement: str, position: int | None) -> list[str]:
+    """Return the line of a statement around the 1-based `position`, and a caret under it; nothing without one."""
+    if position is None or not statement:
+        return []
+    before, after = statement[: position - 1], statement[position - 1 :]
+    line = before.rpartition("\n")[2].replace("\t", " ")
+    rest = after.partition("\n")[0].replace("\t", " ")
+    # A long line is cut around the place.
+    cut = max(0, len(line) - _WIDTH * 2 // 3)
+    start = f"{'…' if cut else ''}{line[cut:]}"
+    return [f"  {start}{rest[: _WIDTH - len(start)]}", f"  {' ' * len(start)}^"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mpm_ops.analysis import fanout
 from mpm_ops.analysis.access import Login, ShortLogin
@@ -14,6 +15,8 @@ from mpm_ops.analysis.guard import Limits
 from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.reader import CompanyReader
+from mpm_ops.analysis.reader import checked as checked_rows
+from mpm_ops.analysis.result import Result
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import questions, registry
 from mpm_ops.companies import (
@@ -46,6 +49,7 @@ from mpm_ops.companies.rehearsal import Rehearsal
 from mpm_ops.demo.business import generate
 from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile
+from mpm_ops.errors import UsageError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.postgres.chosen import address
 from mpm_ops.records import (
@@ -102,6 +106,14 @@ class Ops:
         """List the active companies by id. Read-only."""
         with self._installation.central() as connection:
             return registry.companies(connection)
+
+    def companies(self) -> pd.DataFrame:
+        """List the active companies as a DataFrame: `id`, `name`, `email`, `server`, `database`, `created_at`."""
+        import pandas
+
+        names = ["id", "name", "email", "server", "database", "created_at"]
+        rows = [[getattr(company, name) for name in names] for company in self.list_companies()]
+        return pandas.DataFrame(rows, columns=names)
 
     def get_company(self, term: int | str) -> Company:
         """Return the central row of the company with this id, name or e-mail address. Read-only.
@@ -373,6 +385,43 @@ class Ops:
         """
         return self._asked(self.get_company(term), personal_data=personal_data)
 
+    def query(
+        self,
+        sql: str,
+        *,
+        companies: Companies = None,
+        params: Params = None,
+        max_rows: int | None = 10_000,
+        workers: int | None = None,
+        errors: Literal["raise", "collect"] = "raise",
+        personal_data: bool = False,
+        stop: threading.Event | None = None,
+        on_answer: Callable[[], None] | None = None,
+    ) -> Result:
+        """Return the answers of all companies, or of those named, to one question; its first column is `company`.
+
+        It is asked when somebody first looks, of so many companies at a time as there are `workers` (default: of the
+        settings). `max_rows` is the cap for each company, `personal_data` as in `company`; what one company lacks of
+        the others' columns is NULL, and noted. `stop`, set by another thread, cancels it on the servers; `on_answer`
+        is called whenever a company has answered or failed, and makes the progress bar that a notebook shows.
+
+        Looking raises FleetFailed that names those which did not answer, or with `errors="collect"` keeps them in the
+        result's `errors`, by name.
+        """
+        if errors not in ("raise", "collect"):
+            raise UsageError(f"errors is {errors!r}", hint='Write errors="raise" or errors="collect".')
+        readers = [self._asked(company, personal_data=personal_data) for company in self._chosen(companies)]
+        return fanout.result(
+            readers,
+            sql,
+            params=params,
+            limits=Limits(rows=checked_rows(max_rows)),
+            workers=workers or self.settings.workers,
+            collect=errors == "collect",
+            stop=stop,
+            on_answer=on_answer,
+        )
+
     def read_sql(
         self,
         sql: str,
@@ -380,16 +429,25 @@ class Ops:
         companies: Companies = None,
         params: Params = None,
         max_rows: int | None = 10_000,
+        workers: int | None = None,
+        errors: Literal["raise", "collect"] = "raise",
         personal_data: bool = False,
     ) -> pd.DataFrame:
         """Ask all companies, or those named, the same question; one DataFrame with a first column `company`.
 
-        `max_rows` is the cap for each company, `personal_data` as in `company`. Raises FleetFailed that names those
-        which did not answer.
+        `query(…).df`, with a warning where an answer was cut (Truncated) or, with `errors="collect"`, some did not
+        answer (Unanswered). Raises as `query`.
         """
-        readers = [self._asked(company, personal_data=personal_data) for company in self._chosen(companies)]
-        limits = Limits(rows=max_rows)
-        return fanout.read_sql(readers, sql, params=params, limits=limits, workers=self.settings.workers)
+        found = self.query(
+            sql,
+            companies=companies,
+            params=params,
+            max_rows=max_rows,
+            workers=workers,
+            errors=errors,
+            personal_data=personal_data,
+        )
+        return found.warned(stacklevel=2).df
 
     def close(self) -> None:
         """Drop the reading logins and close all connections."""

@@ -3,56 +3,103 @@
 from __future__ import annotations
 
 import threading
-import warnings
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpm_ops.analysis.guard import Answer, Limits
 from mpm_ops.analysis.params import Params
-from mpm_ops.analysis.reader import CompanyReader, Truncated, cut_after
+from mpm_ops.analysis.progress import progress
+from mpm_ops.analysis.reader import CompanyReader, cut_after
+from mpm_ops.analysis.result import Found, Result, few, unanswered
 from mpm_ops.errors import FleetFailed, MpmOpsError
-from mpm_ops.records import Question
+from mpm_ops.records import Question, counted
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 
-def read_sql(
-    readers: Sequence[CompanyReader], sql: str, *, params: Params, limits: Limits, workers: int
-) -> pd.DataFrame:
+def result(
+    readers: Sequence[CompanyReader],
+    sql: str,
+    *,
+    params: Params,
+    limits: Limits,
+    workers: int,
+    collect: bool,
+    stop: threading.Event | None,
+    on_answer: Callable[[], None] | None,
+) -> Result:
+    """Return the answers of all companies to one question: see `ask`."""
+
+    def answered() -> Found:
+        with progress(len(readers), "companies", told=on_answer) as step:
+            return ask(
+                readers, sql, params=params, limits=limits, workers=workers, collect=collect, stop=stop, on_answer=step
+            )
+
+    def save(path: Path, whole: pa.Table | None) -> int:
+        raise NotImplementedError
+
+    return Result(sql, of=counted(len(readers), "company"), ask=answered, save=save)
+
+
+def ask(
+    readers: Sequence[CompanyReader],
+    sql: str,
+    *,
+    params: Params,
+    limits: Limits,
+    workers: int,
+    collect: bool,
+    stop: threading.Event | None,
+    on_answer: Callable[[], None],
+) -> Found:
     """Ask every company and stack the answers; `limits` hold for each company.
 
-    Ctrl-C cancels on the server what is being asked, and asks no more. One warning names the companies whose answers
-    were cut.
+    Ctrl-C and `stop` cancel on the server what is being asked, and ask no more. `on_answer` is called, in whatever
+    thread, whenever a company has answered or failed.
 
-    Raises FleetFailed that names every company which did not answer; when all refused the statement in the same
-    words, that one QueryError.
+    Raises FleetFailed that names every company which did not answer, unless told to `collect` their errors; when all
+    refused the statement in the same words, that one QueryError.
     """
-    stop = threading.Event()
+    stop = stop or threading.Event()
     noted: list[Question] = []
+    began, timings = time.monotonic(), dict[str, float]()
 
     def one(reader: CompanyReader) -> Answer | MpmOpsError:
+        started = time.monotonic()
         try:
             return reader.ask_noting(noted, sql, params=params, limits=limits, keep=False, stop=stop)
         except MpmOpsError as exc:
             return exc
+        finally:
+            timings[reader.name] = time.monotonic() - started
+            on_answer()
 
     try:
         results = list(zip(readers, _each(one, readers, stop, workers), strict=True))
     finally:
         for reader in readers[:1]:
             reader.journal.write(noted)
-    failed = [(reader.name, found) for reader, found in results if isinstance(found, MpmOpsError)]
-    if failed:
+    failed = {reader.name: found for reader, found in results if isinstance(found, MpmOpsError)}
+    if failed and not collect:
         raise _summary(failed, len(readers))
     answers = [(reader.name, found) for reader, found in results if isinstance(found, Answer)]
-    if cut := [f"{name} {cut_after(answer)}" for name, answer in answers if answer.cut]:
-        # Seen from the caller of Ops.read_sql.
-        warnings.warn(f"the answers of {_few(cut)} were cut", Truncated, stacklevel=3)
-    from mpm_ops.analysis import frames  # loads pandas, as in reader.py
+    from mpm_ops.analysis import frames  # loads pyarrow, as in reader.py
 
-    return frames.together(answers)
+    table, lacking = frames.together(answers)
+    return Found(
+        table=table,
+        seconds=time.monotonic() - began,
+        cut=min((answer.cut for _, answer in answers if answer.cut), default=None),
+        cuts={name: cut_after(answer) for name, answer in answers if answer.cut},
+        errors=failed,
+        timings=timings,
+        notes=[f"no {column} in {few(names)}" for column, names in lacking.items()],
+    )
 
 
 def _each(
@@ -72,15 +119,9 @@ def _each(
         pool.shutdown(cancel_futures=True)
 
 
-def _summary(failed: Sequence[tuple[str, MpmOpsError]], total: int) -> MpmOpsError:
-    first = failed[0][1]
-    if len(failed) == total and len({str(error) for _, error in failed}) == 1:
+def _summary(failed: Mapping[str, MpmOpsError], total: int) -> MpmOpsError:
+    first = next(iter(failed.values()))
+    if len(failed) == total and len({str(error) for error in failed.values()}) == 1:
         first.company = "" if total > 1 else first.company
         return first
-    named = _few([f"{name}: {error}" for name, error in failed])
-    return FleetFailed(f"{len(failed)} of {total} companies did not answer: {named}", hint=first.hint)
-
-
-def _few(named: Sequence[str]) -> str:
-    more = f"; and {len(named) - 5} more" if len(named) > 5 else ""
-    return f"{'; '.join(named[:5])}{more}"
+    return FleetFailed(unanswered(failed, total), hint=first.hint)

@@ -46,18 +46,17 @@ def table(answer: Answer) -> pa.Table:
     return pa.table(arrays, names=names)
 
 
-def frame(answer: Answer) -> pd.DataFrame:
-    """Return the answer as a DataFrame of Arrow-backed columns.
-
-    `attrs["truncated"]` tells whether it was cut, and `attrs["cut"]` by which limit: "rows", "bytes", or "".
-    """
-    return _frame(table(answer), [answer])
+def frame(found: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a DataFrame of Arrow-backed columns."""
+    converted: pd.DataFrame = found.to_pandas(types_mapper=pd.ArrowDtype)
+    return converted
 
 
-def together(answers: Sequence[tuple[str, Answer]]) -> pd.DataFrame:
+def together(answers: Sequence[tuple[str, Answer]]) -> tuple[pa.Table, dict[str, list[str]]]:
     """Stack the answers of companies under each other, with the company's name in a first column `company`.
 
-    A column of theirs with that name becomes `company_`; what one company lacks is NA.
+    A column of theirs with that name becomes `company_`; what one company lacks is NULL. Who lacks which column is
+    returned beside the table.
     """
     parts: dict[str, dict[int, tuple[Column, Sequence[Any]]]] = {}
     for number, (_, answer) in enumerate(answers):
@@ -68,16 +67,12 @@ def together(answers: Sequence[tuple[str, Answer]]) -> pd.DataFrame:
     labels = [company for (company, _), count in zip(answers, counts, strict=True) for _ in range(count)]
     stacked = {"company": pa.array(labels, type=pa.string())}
     stacked |= {name: _stacked(found, counts) for name, found in parts.items()}
-    return _frame(pa.table(stacked), [answer for _, answer in answers])
-
-
-def _frame(found: pa.Table, answers: Sequence[Answer]) -> pd.DataFrame:
-    converted: pd.DataFrame = found.to_pandas(types_mapper=pd.ArrowDtype)
-    cuts = {answer.cut.value for answer in answers if answer.cut}
-    converted.attrs["truncated"] = bool(cuts)
-    # Of the two, bytes is the one that max_rows does not lift.
-    converted.attrs["cut"] = min(cuts, default="")
-    return converted
+    lacking = {
+        name: [label for number, (label, _) in enumerate(answers) if number not in found]
+        for name, found in parts.items()
+        if len(found) < len(answers)
+    }
+    return pa.table(stacked), lacking
 
 
 def _columns(answer: Answer) -> Sequence[Sequence[Any]]:

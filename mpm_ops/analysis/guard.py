@@ -195,6 +195,14 @@ def _opening(limits: Limits, version: int) -> bytes:
     ).encode()
 
 
+def read_only(connection: psycopg.Connection) -> None:
+    """Have a session of somebody else's client begin as questions do. Defaults: the login's rights are the law."""
+    connection.execute(
+        "SET default_transaction_read_only = on; SET search_path = masked, public, pg_catalog; SET TimeZone = 'UTC';"
+        f"SET statement_timeout = {Limits.statement:d}; SET lock_timeout = {Limits.lock:d}".encode()
+    )
+
+
 def _end(connection: WatchedConnection) -> None:
     """Leave a connection that serves the next question, or none."""
     try:

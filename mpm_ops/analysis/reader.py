@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
+from psycopg import sql as composed
 
 from mpm_ops.analysis import catalog, guard
-from mpm_ops.analysis.access import Login
+from mpm_ops.analysis.access import Login, application
 from mpm_ops.analysis.guard import Answer, Cut, Limits
 from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
+from mpm_ops.analysis.result import Found, Result
 from mpm_ops.errors import NoDatabase, QueryError, UsageError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.watched import WatchedConnection
@@ -23,12 +25,10 @@ from mpm_ops.records import Company, Question
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    import sqlalchemy as sa
 
 T = TypeVar("T")
-
-
-class Truncated(UserWarning):
-    """An answer was cut at a limit."""
 
 
 class CompanyReader:
@@ -56,30 +56,72 @@ class CompanyReader:
         """The company's legal name."""
         return self.company.name
 
-    def read_sql(self, sql: str, *, params: Params = None, max_rows: int | None = 10_000) -> pd.DataFrame:
-        """Ask one question and return the rows as a DataFrame of Arrow-backed columns.
+    def query(
+        self,
+        sql: str,
+        *,
+        params: Params = None,
+        max_rows: int | None = 10_000,
+        stop: threading.Event | None = None,
+    ) -> Result:
+        """Return the answer to one question, which is asked when somebody first looks at it.
 
-        `params` are bound on the server: `:name` or `%(name)s` with a mapping, `%s` with a sequence. With more than
-        `max_rows` rows (None lifts the cap), or more bytes than `Limits` allow, the frame is cut,
-        `df.attrs["truncated"]` is true and a warning says so.
+        `params` are bound on the server: `:name` or `%(name)s` with a mapping, `%s` with a sequence. Of more than
+        `max_rows` rows (None lifts the cap), or more bytes than `Limits` allow, the rest is cut, and `truncated` says
+        so. `stop`, set by another thread, cancels the question on the server.
 
-        Raises NotReadOnly for anything but one SELECT, VALUES, TABLE or WITH; QueryError for what the server refuses.
+        Looking raises NotReadOnly for anything but one SELECT, VALUES, TABLE or WITH; QueryError for what the server
+        refuses.
         """
-        answer = self.ask(sql, params=params, limits=Limits(rows=_checked(max_rows)))
-        if answer.cut:
-            warnings.warn(f"{self.name}: the answer was cut {cut_after(answer)}", Truncated, stacklevel=2)
-        # The one place that loads pandas: most commands do without.
-        from mpm_ops.analysis import frames
+        limits = Limits(rows=checked(max_rows))
 
-        return frames.frame(answer)
+        def ask() -> Found:
+            began = time.monotonic()
+            noted: list[Question] = []
+            try:
+                answer = self.ask_noting(noted, sql, params=params, limits=limits, stop=stop)
+            finally:
+                self.journal.write(noted)
+            # The one place that loads pyarrow: most commands do without.
+            from mpm_ops.analysis import frames
+
+            cuts = {self.name: cut_after(answer)} if answer.cut else {}
+            seconds = time.monotonic() - began
+            timings = {self.name: seconds}
+            return Found(table=frames.table(answer), seconds=seconds, cut=answer.cut, cuts=cuts, timings=timings)
+
+        return Result(sql, of=self.name, ask=ask, save=self._save)
+
+    def read_sql(self, sql: str, *, params: Params = None, max_rows: int | None = 10_000) -> pd.DataFrame:
+        """Ask one question and return its rows as a DataFrame of Arrow-backed columns: `query(…).df`, with a warning.
+
+        The warning is Truncated, when the answer was cut; `df.attrs["truncated"]` tells it, too. Raises as `query`.
+        """
+        return self.query(sql, params=params, max_rows=max_rows).warned(stacklevel=2).df
+
+    def table(self, name: str, *, max_rows: int | None = 10_000) -> Result:
+        """Return the rows of a table, with the columns that may be read. Raises UsageError."""
+        names = [str(column) for column in self.columns(name)["column"]]
+        chosen = composed.SQL(", ").join(map(composed.Identifier, names))
+        query = composed.SQL("SELECT {} FROM {}").format(chosen, composed.Identifier(name)).as_string()
+        return self.query(query, max_rows=max_rows)
+
+    def engine(self) -> sa.Engine:
+        """Return a SQLAlchemy engine of the login that questions are asked with: for pandas, JupySQL, ibis.
+
+        The server confines it to what may be read, as it does questions, and its transactions are read-only; of the
+        limits of time, rows and bytes none holds there, and what is asked is not noted.
+        """
+        self._admit()
+        return self._login.server.engine(self.company.database, application=application(), prepare=guard.read_only)
 
     def tables(self) -> pd.DataFrame:
         """List the tables that may be read: columns `table`, `estimated_rows`."""
-        return self.read_sql(catalog.TABLES, max_rows=None)
+        return self.query(catalog.TABLES, max_rows=None).df
 
     def columns(self, table: str) -> pd.DataFrame:
         """List the columns of a table that may be read: `column`, `type`, `nullable`. Raises UsageError."""
-        found = self.read_sql(catalog.COLUMNS, params={"table": table}, max_rows=None)
+        found = self.query(catalog.COLUMNS, params={"table": table}, max_rows=None).df
         if found.empty:
             known = {str(row[0]) for row in self.ask(catalog.NAMES, limits=Limits(rows=None)).rows}
             raise UsageError(
@@ -153,6 +195,9 @@ class CompanyReader:
             )
         return answer
 
+    def _save(self, path: Path, whole: pa.Table | None) -> int:
+        raise NotImplementedError
+
     @contextmanager
     def _helpful(self) -> Iterator[None]:
         """Say in an error which company it is about, and which name may have been meant."""
@@ -165,14 +210,17 @@ class CompanyReader:
 
     @contextmanager
     def _connection(self, *, keep: bool = True) -> Iterator[WatchedConnection]:
+        self._admit()
+        with self._login.lend(self.company.database, keep=keep) as connection:
+            yield connection
+
+    def _admit(self) -> None:
         database = self.company.database
         if not database:
             raise NoDatabase(self.name)
         read, personal = roles.read_group(database), roles.personal_group(database)
         # Without the personal group, nothing has been masked for the other one yet.
         self._login.admit(personal if self.personal_data else read, beside=personal)
-        with self._login.lend(database, keep=keep) as connection:
-            yield connection
 
     def _suggestion(self, error: QueryError) -> str:
         wanted = catalog.misspelt(error)
@@ -190,7 +238,8 @@ def cut_after(answer: Answer) -> str:
     return f"after {len(answer.rows)} rows; {lifted}"
 
 
-def _checked(max_rows: int | None) -> int | None:
+def checked(max_rows: int | None) -> int | None:
+    """Return the cap on rows. Raises UsageError for one that cannot be meant."""
     if max_rows is not None and max_rows < 0:
         raise UsageError(f"max_rows is {max_rows}", hint="Give a number of rows, or None for no cap.")
     return max_rows

@@ -45,8 +45,8 @@ class Session(CompanyReader):
             yield connection
 
     def engine(self) -> sa.Engine:
-        """Return a SQLAlchemy engine of this session's login."""
-        return self._login.server.engine(self.company.database)
+        """Return a SQLAlchemy engine of this session's login; it may change data where the session may."""
+        return self._login.server.engine(self.company.database) if self.write else super().engine()
 
     def close(self) -> None:
         """End the session: close its connections and drop its login."""

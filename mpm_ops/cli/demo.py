@@ -17,9 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 import mpm_ops
 from mpm_ops.cli.output import talk
 from mpm_ops.cli.query import print_frame
-from mpm_ops.cli.terminal import harmless
 from mpm_ops.demo.profiles import PROFILES, Profile
 from mpm_ops.errors import AlreadyExists, MpmOpsError, Refused, UnknownCompany
+from mpm_ops.harmless import harmless
 from mpm_ops.shipped import is_checkout, shipped
 
 MIGRATION = "demo_preferred_language"

@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mpm_ops.cli.terminal import Terminal, harmless, harmless_json
+from mpm_ops.cli.terminal import Terminal
 from mpm_ops.errors import Refused
+from mpm_ops.harmless import harmless, harmless_json
 from mpm_ops.records import Cause, DryRun, FleetReport, Status, counted
 
 #: For data: what a pipe or a file should get. A name that holds :smile: stays as it is.

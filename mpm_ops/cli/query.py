@@ -13,8 +13,8 @@ import typer
 
 import mpm_ops
 from mpm_ops.cli.output import print_table, talk
-from mpm_ops.cli.terminal import harmless, harmless_json
-from mpm_ops.errors import QueryError, UsageError
+from mpm_ops.errors import QueryError, UsageError, pointed
+from mpm_ops.harmless import harmless, harmless_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,8 @@ def query(
             else:
                 found = ops.company(company, personal_data=personal_data).read_sql(text, max_rows=limit or None)
         except QueryError as exc:
-            _point_at(text, exc.position)
+            for line in pointed(text, exc.position):
+                talk.print(line, markup=False, highlight=False, soft_wrap=True)
             raise
     _print(found, form, output)
     if found.attrs["truncated"]:
@@ -113,13 +114,3 @@ def print_frame(found: pd.DataFrame) -> None:
     """Print a DataFrame as a table; NULL is an empty cell."""
     rows = found.astype(object).where(found.notna(), None).to_dict("records")
     print_table([{str(k): v for k, v in row.items()} for row in rows], [str(name) for name in found.columns])
-
-
-def _point_at(sql: str, position: int | None) -> None:
-    """Show the line of the statement at which the server stumbled, with a caret under the place."""
-    if position is None:
-        return
-    before = sql[: position - 1]
-    start = before.rfind("\n") + 1
-    line = sql[start:].split("\n", 1)[0]
-    talk.print(f"  {line}\n  {' ' * (len(before) - start)}^", markup=False, highlight=False, soft_wrap=True)

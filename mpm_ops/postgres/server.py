@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -128,15 +128,26 @@ class Server:
         finally:
             connection.close()
 
-    def engine(self, database: str, *, application: str = "mpm_ops") -> sa.Engine:
-        """Return the SQLAlchemy engine of `database`, made once."""
+    def engine(
+        self,
+        database: str,
+        *,
+        application: str = "mpm_ops",
+        prepare: Callable[[psycopg.Connection], None] | None = None,
+    ) -> sa.Engine:
+        """Return the SQLAlchemy engine of `database`, made once; `prepare` is done to each of its connections."""
         if database not in self._engines:
+
+            def create() -> psycopg.Connection:
+                connection = self._connect(database, application)
+                if prepare is not None:
+                    prepare(connection)
+                    connection.commit()
+                return connection
+
             # A creator, so that no URL with a password exists for SQLAlchemy to show.
             self._engines[database] = sa.create_engine(
-                "postgresql+psycopg://",
-                creator=lambda: self._connect(database, application),
-                pool_size=4,
-                pool_pre_ping=True,
+                "postgresql+psycopg://", creator=create, pool_size=4, pool_pre_ping=True
             )
         return self._engines[database]
 

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pandas as pd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpm_ops.analysis import fanout, frames
 from mpm_ops.analysis.guard import Answer
-from mpm_ops.analysis.reader import CompanyReader, Truncated
+from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.errors import MpmOpsError, QueryError
 from tests.conftest import effort
 from tests.security.odd import FRAGMENTS, TEXTS
@@ -123,11 +121,13 @@ def test_any_text_is_answered_or_refused(scene: Scene, unchanged: None, reader: 
     assert isinstance(found, (Answer, QueryError))
     assert seen(found) == []
     if isinstance(found, Answer):
-        frames.frame(found)
+        frames.frame(frames.table(found))
         both = [reader, scene.ops.company(scene.other.id)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Truncated)
-            assert isinstance(fanout.read_sql(both, query, params=None, limits=LIMITS, workers=2), pd.DataFrame)
+        found = fanout.result(
+            both, query, params=None, limits=LIMITS, workers=2, collect=False, stop=None, on_answer=lambda: None
+        )
+        assert isinstance(found.df, pd.DataFrame)
+        assert isinstance(found._repr_html_(), str)
     else:
         assert found.company == reader.name
         assert found.position is None or 1 <= found.position <= len(query) + 1

@@ -12,6 +12,7 @@ PACKAGE = Path(mpm_ops.__file__).parent
 
 #: From the ground up; a layer may import those before it, and itself.
 LAYERS = [
+    ["harmless"],
     ["errors"],
     ["settings", "records", "shipped"],
     ["postgres"],
@@ -33,6 +34,7 @@ ONLY = {
     "prefect": set[str](),
     "IPython": set[str](),
     "pandas": {"analysis", "ops", "cli"},
+    "tqdm": {"analysis"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -20,11 +20,13 @@ def test_public_names() -> None:
         "Outcome",
         "Plugin",
         "Policy",
+        "Result",
         "Revision",
         "Session",
         "Settings",
         "Status",
         "Truncated",
+        "Unanswered",
         "connect",
         "login",
     ]
