@@ -79,6 +79,8 @@ from mpm_ops.shipped import is_checkout
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mpm_ops.analysis.stream import Numeric
+
 #: Companies by id, name or e-mail address; None is all of them.
 Companies = Sequence[int | str] | None
 
@@ -395,15 +397,17 @@ class Ops:
         workers: int | None = None,
         errors: Literal["raise", "collect"] = "raise",
         personal_data: bool = False,
+        numeric: Numeric = "decimal",
         stop: threading.Event | None = None,
         on_answer: Callable[[], None] | None = None,
     ) -> Result:
         """Return the answers of all companies, or of those named, to one question; its first column is `company`.
 
         It is asked when somebody first looks, of so many companies at a time as there are `workers` (default: of the
-        settings). `max_rows` is the cap for each company, `personal_data` as in `company`; what one company lacks of
-        the others' columns is NULL, and noted. `stop`, set by another thread, cancels it on the servers; `on_answer`
-        is called whenever a company has answered or failed, and makes the progress bar that a notebook shows.
+        settings). `max_rows` is the cap for each company, `personal_data` as in `company`, `numeric` as in its
+        `query`; what one company lacks of the others' columns is NULL, and noted. `stop`, set by another thread,
+        cancels it on the servers; `on_answer` is called whenever a company has answered or failed, and stands in for
+        the progress bar that a notebook shows.
 
         Looking raises FleetFailed that names those which did not answer, or with `errors="collect"` keeps them in the
         result's `errors`, by name.
@@ -416,6 +420,7 @@ class Ops:
             sql,
             params=params,
             limits=Limits(rows=checked_rows(max_rows)),
+            numeric=numeric,
             workers=workers or self.settings.workers,
             collect=errors == "collect",
             stop=stop,

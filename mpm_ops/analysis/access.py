@@ -68,9 +68,10 @@ class Login:
             one.close()
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, and those of engines."""
         with self._lock:
             _close(self._idle)
+        self.server.close()
 
 
 class ShortLogin(Login):
@@ -90,7 +91,7 @@ class ShortLogin(Login):
             password, verifier = roles.create_login(connection, self.name, until=until, connections=connections)
         super().__init__(server.with_login(self.name, password, verifier=verifier))
         self._admitted: set[str] = set()
-        self._finalizer = weakref.finalize(self, _drop, server, central, self.name, self._idle)
+        self._finalizer = weakref.finalize(self, _drop, server, central, self.name, self.server, self._idle)
 
     def __repr__(self) -> str:
         return f"ShortLogin({self.name})"
@@ -120,8 +121,9 @@ def application() -> str:
     return f"mpm_ops/read {operator()}"
 
 
-def _drop(server: Server, central: str, name: str, idle: dict[str, WatchedConnection]) -> None:
+def _drop(server: Server, central: str, name: str, seen: Server, idle: dict[str, WatchedConnection]) -> None:
     _close(idle)
+    seen.close()
     # A server that is gone took the sessions with it; the sweep drops the login later.
     with suppress(MpmOpsError), server.connect(central) as connection:
         roles.drop(server, connection, name)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpm_ops.analysis.guard import Answer, Limits
+from mpm_ops.analysis.guard import Limits
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.progress import progress
 from mpm_ops.analysis.reader import CompanyReader, cut_after
@@ -20,6 +20,8 @@ from mpm_ops.records import Question, counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mpm_ops.analysis.stream import Gathered, Numeric
+
 
 def result(
     readers: Sequence[CompanyReader],
@@ -27,6 +29,7 @@ def result(
     *,
     params: Params,
     limits: Limits,
+    numeric: Numeric,
     workers: int,
     collect: bool,
     stop: threading.Event | None,
@@ -35,13 +38,23 @@ def result(
     """Return the answers of all companies to one question: see `ask`."""
 
     def answered() -> Found:
-        with progress(len(readers), "companies", told=on_answer) as step:
+        with progress(len(readers), "companies") as step:
             return ask(
-                readers, sql, params=params, limits=limits, workers=workers, collect=collect, stop=stop, on_answer=step
+                readers,
+                sql,
+                params=params,
+                limits=limits,
+                numeric=numeric,
+                workers=workers,
+                collect=collect,
+                stop=stop,
+                on_answer=on_answer or (lambda: step(1)),
             )
 
     def save(path: Path, whole: pa.Table | None) -> int:
-        raise NotImplementedError
+        from mpm_ops.analysis import export
+
+        return export.to_parquet(path, readers, sql, params=params, numeric=numeric, whole=whole, stop=stop, label=True)
 
     return Result(sql, of=counted(len(readers), "company"), ask=answered, save=save)
 
@@ -52,6 +65,7 @@ def ask(
     *,
     params: Params,
     limits: Limits,
+    numeric: Numeric,
     workers: int,
     collect: bool,
     stop: threading.Event | None,
@@ -65,14 +79,16 @@ def ask(
     Raises FleetFailed that names every company which did not answer, unless told to `collect` their errors; when all
     refused the statement in the same words, that one QueryError.
     """
+    from mpm_ops.analysis import frames  # loads pandas and pyarrow, as in reader.py
+
     stop = stop or threading.Event()
     noted: list[Question] = []
     began, timings = time.monotonic(), dict[str, float]()
 
-    def one(reader: CompanyReader) -> Answer | MpmOpsError:
+    def one(reader: CompanyReader) -> Gathered | MpmOpsError:
         started = time.monotonic()
         try:
-            return reader.ask_noting(noted, sql, params=params, limits=limits, keep=False, stop=stop)
+            return reader.gather(noted, sql, params=params, limits=limits, numeric=numeric, keep=False, stop=stop)
         except MpmOpsError as exc:
             return exc
         finally:
@@ -87,10 +103,8 @@ def ask(
     failed = {reader.name: found for reader, found in results if isinstance(found, MpmOpsError)}
     if failed and not collect:
         raise _summary(failed, len(readers))
-    answers = [(reader.name, found) for reader, found in results if isinstance(found, Answer)]
-    from mpm_ops.analysis import frames  # loads pyarrow, as in reader.py
-
-    table, lacking = frames.together(answers)
+    answers = [(reader.name, found) for reader, found in results if not isinstance(found, MpmOpsError)]
+    table, lacking = frames.together([(name, answer.table) for name, answer in answers])
     return Found(
         table=table,
         seconds=time.monotonic() - began,
@@ -103,11 +117,11 @@ def ask(
 
 
 def _each(
-    one: Callable[[CompanyReader], Answer | MpmOpsError],
+    one: Callable[[CompanyReader], Gathered | MpmOpsError],
     readers: Sequence[CompanyReader],
     stop: threading.Event,
     workers: int,
-) -> list[Answer | MpmOpsError]:
+) -> list[Gathered | MpmOpsError]:
     """Do `one` for all; when the wait for them is broken off, `stop` is set and no thread is left behind."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mpm_ops")
     try:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from mpm_ops.analysis import refusals
 from mpm_ops.analysis.params import Bound, Params, bind
@@ -19,13 +20,14 @@ from mpm_ops.errors import QueryError
 from mpm_ops.postgres.text import is_text
 from mpm_ops.postgres.watched import TooLarge, Watch, WatchedConnection
 
+T = TypeVar("T")
 Cursor = psycopg.RawCursor[tuple[Any, ...]]
 
 #: Every question has a transaction of its own, so one name serves all.
 _CURSOR = "mpm"
 _DECLARE = f'DECLARE "{_CURSOR}" CURSOR FOR '
 #: Rows of the first round trip, and of the later ones at most: so many that they make about this many bytes.
-_FIRST, _MOST, _BATCH = 20, 1000, 8 * 1024 * 1024
+FIRST, _MOST, _BATCH = 20, 20_000, 8 * 1024 * 1024
 #: The server's transaction_timeout ends the session; it is for when the client is no more, so it comes second.
 _GRACE = 10
 _TRANSACTION_TIMEOUT_SINCE = 170000
@@ -75,18 +77,91 @@ class Cut(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Taken:
+    """What was taken of the rows of one question."""
+
+    #: How many rows.
+    count: int
+    #: The limit that cut them; None when these are all.
+    cut: Cut | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Taken):
     """Columns and rows of one question."""
 
     columns: tuple[Column, ...]
     rows: list[tuple[Any, ...]]
-    #: The limit that cut the rows; None when these are all.
-    cut: Cut | None = None
+    count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "count", len(self.rows))
 
     @property
     def truncated(self) -> bool:
         """Whether a limit cut the rows."""
         return self.cut is not None
+
+
+class Opened:
+    """A question that is open on the server: its rows are fetched as they are wanted."""
+
+    def __init__(self, cursor: Cursor, bound: Bound) -> None:
+        self._cursor = cursor
+        self._bound = bound
+        #: What the rows have; known once some were fetched.
+        self.columns: tuple[Column, ...] = ()
+        _send(cursor, _DECLARE, bound)
+
+    def rows(self, count: int) -> list[tuple[Any, ...]]:
+        """Fetch so many rows at most, as Python's values. Raises QueryError for a value that Python has not."""
+        self._fetch(count, binary=False)
+        return self.loaded(self._cursor.fetchall)
+
+    def raw(self, count: int) -> PGresult:
+        """Fetch so many rows at most, as PostgreSQL's binary values."""
+        self._fetch(count, binary=True)
+        result = self._cursor.pgresult
+        assert result is not None  # noqa: S101 a FETCH has one
+        return result
+
+    def again(self) -> None:
+        """Begin again with the first row; the snapshot stays the same."""
+        self._cursor.execute(f'CLOSE "{_CURSOR}"'.encode(), prepare=False)
+        _send(self._cursor, _DECLARE, self._bound)
+
+    def loaded(self, load: Callable[[], T]) -> T:
+        """Return what `load` makes of values. Raises QueryError for one that Python has not."""
+        with _values(self._bound, "taken over", "Ask for it as text: column::text."):
+            return load()
+
+    def _fetch(self, count: int, *, binary: bool) -> None:
+        self._cursor.execute(f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode(), binary=binary, prepare=False)
+        self.columns = self.columns or tuple(map(_column, self._cursor.description or ()))
+
+
+@contextmanager
+def opened(
+    connection: WatchedConnection,
+    query: str,
+    params: Params = None,
+    *,
+    limits: Limits,
+    stop: threading.Event | None = None,
+) -> Iterator[Opened]:
+    """Open one read-only statement; the transaction is always rolled back.
+
+    The text goes to the server as `DECLARE ... CURSOR FOR <text>`, whose grammar takes exactly one SELECT, VALUES,
+    TABLE or WITH: no parser of ours decides what is safe. By then the transaction is READ ONLY and has its snapshot,
+    so READ WRITE cannot come back. `stop`, set by another thread, breaks the question off, as Ctrl-C and the deadline
+    do: it is cancelled on the server, and the connection serves the next one. What does not fit into `limits.bytes`
+    while it arrives raises TooLarge in the block, and costs the connection: see `watched`.
+
+    Raises NotReadOnly for a write, a command or a second statement, QueryError with its position for all else.
+    """
+    bound = _bound(query, params)
+    with _transaction(connection, bound, limits, stop, before=len(_DECLARE)) as cursor:
+        yield Opened(cursor, bound)
 
 
 def ask(
@@ -97,20 +172,10 @@ def ask(
     limits: Limits | None = None,
     stop: threading.Event | None = None,
 ) -> Answer:
-    """Run one read-only statement and return its rows; the transaction is always rolled back.
-
-    The text goes to the server as `DECLARE ... CURSOR FOR <text>`, whose grammar takes exactly one SELECT, VALUES,
-    TABLE or WITH: no parser of ours decides what is safe. By then the transaction is READ ONLY and has its snapshot,
-    so READ WRITE cannot come back. `stop`, set by another thread, breaks the question off, as Ctrl-C and the deadline
-    do: it is cancelled on the server, and the connection serves the next one. What does not fit into `limits.bytes`
-    while it arrives costs the connection: see `watched`.
-
-    Raises NotReadOnly for a write, a command or a second statement, QueryError with its position for all else.
-    """
-    bound, limits = _bound(query, params), limits or Limits()
-    with _transaction(connection, bound, limits, stop, before=len(_DECLARE)) as cursor:
-        _send(cursor, _DECLARE, bound)
-        return _fetch(cursor, bound, limits)
+    """Ask one question and return its rows as Python's values. Raises what `opened` raises, but for TooLarge."""
+    limits = limits or Limits()
+    with opened(connection, query, params, limits=limits, stop=stop) as question:
+        return _rows(question, limits)
 
 
 def explain(
@@ -216,31 +281,32 @@ def _end(connection: WatchedConnection) -> None:
         connection.close()
 
 
-def _fetch(cursor: Cursor, bound: Bound, limits: Limits) -> Answer:
+def _rows(question: Opened, limits: Limits) -> Answer:
     rows: list[tuple[Any, ...]] = []
-    columns: tuple[Column, ...] = ()
-    size, count = 0, _FIRST
+    size, count = 0, FIRST
     # One more than the cap tells whether there was more.
     wanted = sys.maxsize if limits.rows is None else limits.rows + 1
     while len(rows) < wanted:
         count = min(count, wanted - len(rows))
         try:
-            cursor.execute(f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode(), binary=False, prepare=False)
-            columns = columns or tuple(map(_column, cursor.description or ()))
-            with _values(bound, "taken over", "Ask for it as text: column::text."):
-                batch = cursor.fetchall()
+            batch = question.rows(count)
         except TooLarge:
-            return Answer(columns=columns, rows=rows, cut=Cut.BYTES)
+            return Answer(columns=question.columns, rows=rows, cut=Cut.BYTES)
         for row in batch:
             size += sum(map(_weight, row))
             if size > limits.bytes:
-                return Answer(columns=columns, rows=rows, cut=Cut.BYTES)
+                return Answer(columns=question.columns, rows=rows, cut=Cut.BYTES)
             rows.append(row)
         if len(batch) < count:
-            return Answer(columns=columns, rows=rows)
-        count = max(1, min(_MOST, _BATCH * len(rows) // max(size, 1)))
+            return Answer(columns=question.columns, rows=rows)
+        count = next_count(len(rows), size)
     rows.pop()
-    return Answer(columns=columns, rows=rows, cut=Cut.ROWS)
+    return Answer(columns=question.columns, rows=rows, cut=Cut.ROWS)
+
+
+def next_count(rows: int, size: int) -> int:
+    """Return how many rows to fetch next, after so many that took `size` bytes."""
+    return max(1, min(_MOST, _BATCH * rows // max(size, 1)))
 
 
 def _weight(value: object) -> int:

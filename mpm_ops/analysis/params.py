@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import Dumper
+from psycopg.types.string import TextLoader
 
 from mpm_ops.errors import QueryError
 
@@ -53,7 +54,12 @@ class _Null(Dumper):
 
 
 def adapt(connection: psycopg.Connection) -> None:
-    """Let pandas' missing values go to the server as NULL, which is what they came from."""
+    """Let pandas' missing values go to the server as NULL, which is what they came from; take JSON as its text.
+
+    Python would read 1.10 as 1.1, and a number of 5000 digits not at all.
+    """
+    for name in ("json", "jsonb"):
+        connection.adapters.register_loader(name, TextLoader)
     for name in _MISSING:
         connection.adapters.register_dumper(name, _Null)
 

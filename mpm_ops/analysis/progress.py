@@ -11,15 +11,19 @@ _MOMENT = 1.0
 
 
 @contextmanager
-def progress(total: int | None, unit: str, *, told: Callable[[], None] | None = None) -> Iterator[Callable[[], None]]:
-    """Lend a function to call at each step, from any thread: `told` where it is given, else a bar in a notebook.
+def progress(total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+    """Lend a function to call with how much more is done, from any thread.
 
     A library that writes into a script's output is a nuisance, so outside of a kernel nothing shows.
     """
-    if told is not None or "ipykernel" not in sys.modules:
-        yield told or (lambda: None)
+    if "ipykernel" not in sys.modules:
+        yield lambda _: None
         return
     from tqdm.auto import tqdm  # comes with the extra [notebook], as ipykernel does
 
     with tqdm(total=total, unit=f" {unit}", delay=_MOMENT, leave=False) as bar:
-        yield lambda: (bar.update(), None)[1]
+
+        def step(more: int) -> None:
+            bar.update(more)
+
+        yield step

@@ -14,7 +14,7 @@ from psycopg import sql as composed
 
 from mpm_ops.analysis import catalog, guard
 from mpm_ops.analysis.access import Login, application
-from mpm_ops.analysis.guard import Answer, Cut, Limits
+from mpm_ops.analysis.guard import Answer, Cut, Limits, Taken
 from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.result import Found, Result
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import sqlalchemy as sa
+
+    from mpm_ops.analysis.stream import Gathered, Numeric
 
 T = TypeVar("T")
 
@@ -62,13 +64,15 @@ class CompanyReader:
         *,
         params: Params = None,
         max_rows: int | None = 10_000,
+        numeric: Numeric = "decimal",
         stop: threading.Event | None = None,
     ) -> Result:
         """Return the answer to one question, which is asked when somebody first looks at it.
 
         `params` are bound on the server: `:name` or `%(name)s` with a mapping, `%s` with a sequence. Of more than
         `max_rows` rows (None lifts the cap), or more bytes than `Limits` allow, the rest is cut, and `truncated` says
-        so. `stop`, set by another thread, cancels the question on the server.
+        so. `numeric` columns are exact decimals, or with "float" floats. `stop`, set by another thread, cancels the
+        question on the server.
 
         Looking raises NotReadOnly for anything but one SELECT, VALUES, TABLE or WITH; QueryError for what the server
         refuses.
@@ -79,18 +83,20 @@ class CompanyReader:
             began = time.monotonic()
             noted: list[Question] = []
             try:
-                answer = self.ask_noting(noted, sql, params=params, limits=limits, stop=stop)
+                answer = self.gather(noted, sql, params=params, limits=limits, numeric=numeric, stop=stop)
             finally:
                 self.journal.write(noted)
-            # The one place that loads pyarrow: most commands do without.
-            from mpm_ops.analysis import frames
-
             cuts = {self.name: cut_after(answer)} if answer.cut else {}
             seconds = time.monotonic() - began
             timings = {self.name: seconds}
-            return Found(table=frames.table(answer), seconds=seconds, cut=answer.cut, cuts=cuts, timings=timings)
+            return Found(table=answer.table, seconds=seconds, cut=answer.cut, cuts=cuts, timings=timings)
 
-        return Result(sql, of=self.name, ask=ask, save=self._save)
+        def save(path: Path, whole: pa.Table | None) -> int:
+            from mpm_ops.analysis import export
+
+            return export.to_parquet(path, [self], sql, params=params, numeric=numeric, whole=whole, stop=stop)
+
+        return Result(sql, of=self.name, ask=ask, save=save)
 
     def read_sql(self, sql: str, *, params: Params = None, max_rows: int | None = 10_000) -> pd.DataFrame:
         """Ask one question and return its rows as a DataFrame of Arrow-backed columns: `query(…).df`, with a warning.
@@ -135,7 +141,7 @@ class CompanyReader:
         """Return the server's plan for a question; with `analyze` it is run and timed. Raises as `read_sql` does."""
         noted: list[Question] = []
         try:
-            return self._noting(noted, f"EXPLAIN {sql}", lambda one: guard.explain(one, sql, params, analyze=analyze))
+            return self.noting(noted, f"EXPLAIN {sql}", lambda one: guard.explain(one, sql, params, analyze=analyze))
         finally:
             self.journal.write(noted)
 
@@ -148,28 +154,36 @@ class CompanyReader:
         """Ask one question and return the bare rows; what `read_sql` is made of. It is noted in the audit log."""
         noted: list[Question] = []
         try:
-            return self.ask_noting(noted, sql, params=params, limits=limits)
+            return self.noting(noted, sql, lambda one: guard.ask(one, sql, params, limits=limits))
         finally:
             self.journal.write(noted)
 
-    def ask_noting(
+    def gather(
         self,
         noted: list[Question],
         sql: str,
         *,
-        params: Params = None,
-        limits: Limits | None = None,
+        params: Params,
+        limits: Limits,
+        numeric: Numeric,
         keep: bool = True,
-        stop: threading.Event | None = None,
-    ) -> Answer:
-        """Ask one question, and leave it in `noted` for the caller to write into the journal.
+        stop: threading.Event | None,
+    ) -> Gathered:
+        """Ask one question and return its rows as Arrow, and leave it in `noted` for the caller to note in the journal.
 
         Without `keep` the connection is closed afterwards: in a fan-out one per company would use up the server's.
-        `stop`, set by another thread, cancels it on the server.
         """
-        return self._noting(noted, sql, lambda one: guard.ask(one, sql, params, limits=limits, stop=stop), keep=keep)
+        # The one place that loads pyarrow: most commands do without.
+        from mpm_ops.analysis import stream
 
-    def _noting(
+        return self.noting(
+            noted,
+            sql,
+            lambda one: stream.gather(one, sql, params, limits=limits, numeric=numeric, stop=stop),
+            keep=keep,
+        )
+
+    def noting(
         self, noted: list[Question], statement: str, ask: Callable[[WatchedConnection], T], *, keep: bool = True
     ) -> T:
         """Return what `ask` does, and leave in `noted` what came of it: a refusal may tell as much as an answer."""
@@ -182,21 +196,18 @@ class CompanyReader:
             sqlstate = exc.sqlstate
             raise
         finally:
-            rows = answer if isinstance(answer, Answer) else None
+            taken = answer if isinstance(answer, Taken) else None
             noted.append(
                 Question(
                     company_id=self.id,
                     statement=statement,
-                    rows=len(rows.rows) if rows else 0,
+                    rows=taken.count if taken else 0,
                     seconds=time.monotonic() - began,
-                    outcome="failed" if answer is None else "cut" if rows and rows.cut else "answered",
+                    outcome="failed" if answer is None else "cut" if taken and taken.cut else "answered",
                     sqlstate=sqlstate,
                 )
             )
         return answer
-
-    def _save(self, path: Path, whole: pa.Table | None) -> int:
-        raise NotImplementedError
 
     @contextmanager
     def _helpful(self) -> Iterator[None]:
@@ -232,10 +243,10 @@ class CompanyReader:
         return catalog.near_misses(wanted, {str(name) for table, name in rows} if column else {str(t) for t, _ in rows})
 
 
-def cut_after(answer: Answer) -> str:
+def cut_after(answer: Taken) -> str:
     """Say where an answer was cut, and what lifts that limit."""
     lifted = "max_rows=None lifts the cap" if answer.cut is Cut.ROWS else "more is too large: ask for less at a time"
-    return f"after {len(answer.rows)} rows; {lifted}"
+    return f"after {answer.count} rows; {lifted}"
 
 
 def checked(max_rows: int | None) -> int | None:

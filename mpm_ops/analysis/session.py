@@ -50,7 +50,6 @@ class Session(CompanyReader):
 
     def close(self) -> None:
         """End the session: close its connections and drop its login."""
-        self._login.server.close()
         self._login.close()
 
     def __enter__(self) -> Self:

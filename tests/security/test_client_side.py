@@ -371,7 +371,7 @@ def test_a_notebook_shows_markup_in_data_as_text(theirs: Ops, reader: CompanyRea
         (theirs.read_sql(query, params=params), 2),
         (reader.query(query, params=params), 2),
         (theirs.query(query, params=params), 2),
-        (frames.frame(frames.together([(SCRIPT, reader.ask(query, params=params))])[0]), 3),  # a company of that name
+        (frames.frame(frames.together([(SCRIPT, reader.query(query, params=params).arrow)])[0]), 3),  # of that name
     ):
         shown = found._repr_html_()  # type: ignore[operator]  # pandas-stubs do not know it
         assert "<script" not in shown

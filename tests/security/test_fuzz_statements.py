@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mpm_ops.analysis import fanout, frames
+from mpm_ops.analysis import fanout
 from mpm_ops.analysis.guard import Answer
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.errors import MpmOpsError, QueryError
@@ -121,13 +121,21 @@ def test_any_text_is_answered_or_refused(scene: Scene, unchanged: None, reader: 
     assert isinstance(found, (Answer, QueryError))
     assert seen(found) == []
     if isinstance(found, Answer):
-        frames.frame(frames.table(found))
+        assert isinstance(told(lambda: reader.query(query, max_rows=LIMITS.rows).df), (pd.DataFrame, QueryError))
         both = [reader, scene.ops.company(scene.other.id)]
-        found = fanout.result(
-            both, query, params=None, limits=LIMITS, workers=2, collect=False, stop=None, on_answer=lambda: None
+        both_said = fanout.result(
+            both,
+            query,
+            params=None,
+            limits=LIMITS,
+            numeric="decimal",
+            workers=2,
+            collect=True,
+            stop=None,
+            on_answer=lambda: None,
         )
-        assert isinstance(found.df, pd.DataFrame)
-        assert isinstance(found._repr_html_(), str)
+        assert isinstance(both_said.df, pd.DataFrame)
+        assert isinstance(both_said._repr_html_(), str)
     else:
         assert found.company == reader.name
         assert found.position is None or 1 <= found.position <= len(query) + 1

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mpm_ops.analysis import frames
 from mpm_ops.analysis.guard import Answer
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.errors import QueryError
@@ -70,7 +69,7 @@ def test_what_postgresql_holds_comes_back_equal(reader: CompanyReader, typed: tu
     # Of an hour that there is twice, Python takes no two zones' for equal.
     sent = value.astimezone(dt.UTC) if kind == "timestamptz" and value is not None else value
     assert answer.rows == [(sent, sent, 1, True, ":v")]
-    frame = frames.frame(frames.table(answer))
+    frame = reader.read_sql(query, params={"v": value})
     if not isinstance(value, list) and value is not None:
         back = frame["a"].iloc[0]
         alike = str(value) if isinstance(value, (dt.timedelta, uuid.UUID)) else sent
