@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
@@ -113,8 +114,7 @@ class Stream:
 
 def taken(result: PGresult, number: int) -> Raw:
     """Return the values of one column of a result."""
-    get = result.get_value
-    return [get(row, number) for row in range(result.ntuples)]
+    return list(map(result.get_value, range(result.ntuples), repeat(number)))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ found more to read whenever it looked, and took 346 MB; over a network it waits 
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 import time
@@ -130,8 +131,21 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def _memory() -> int:
-    """Return the bytes of memory that this process has."""
+    """Return the bytes of memory that this process has.
+
+    Linux tells in a file: read as such that takes a tenth of psutil's time, and it is asked a thousand times a second.
+    """
+    if (statm := _statm(os.getpid())) is not None:
+        return int(os.pread(statm, 64, 0).split()[1]) * mmap.PAGESIZE
     return int(_process(os.getpid()).memory_info().rss)
+
+
+@cache
+def _statm(pid: int) -> int | None:
+    try:
+        return os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+    except OSError:
+        return None
 
 
 @cache
