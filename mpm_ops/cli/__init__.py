@@ -9,45 +9,18 @@ import sys
 import warnings
 
 import typer
-from rich.markup import escape
 
-from mpm_ops.cli import (
-    analysts,
-    checks,
-    companies,
-    demo,
-    lint,
-    migrations,
-    query,
-    runs,
-    safety,
-    server,
-    status,
-    undoing,
-)
-from mpm_ops.cli.output import talk
+from mpm_ops.cli.commands import Commands
 from mpm_ops.errors import MpmOpsError
 
 app = typer.Typer(
-    name="mpm-ops",
-    help="One database per company: provision, migrate and query a fleet of MicroPowerManager databases.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    cls=Commands, name="mpm-ops", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
 )
-companies.add_to(app)
-migrations.add_to(app)
-lint.add_to(app)
-undoing.add_to(app)
-runs.add_to(app)
-status.add_to(app)
-checks.add_to(app)
-safety.add_to(app)
-analysts.add_to(app)
-query.add_to(app)
-server.add_to(app)
-demo.add_to(app)
+
+
+@app.callback()
+def _root() -> None:
+    """One database per company: provision, migrate and query a fleet of MicroPowerManager databases."""
 
 
 def main() -> None:
@@ -57,15 +30,24 @@ def main() -> None:
         app()
     except MpmOpsError as exc:
         where = f"{exc.company}: " if exc.company else ""
-        talk.print(f"[bold red]Error[/]: {escape(where)}{escape(str(exc))}", soft_wrap=True, highlight=False)
+        _say("bold red", "Error", f"{where}{exc}")
         if exc.hint:
-            talk.print(f"[bold]Hint[/]: {escape(exc.hint)}", soft_wrap=True, highlight=False)
+            _say("bold", "Hint", exc.hint)
         sys.exit(exc.exit_code)
     except KeyboardInterrupt:
-        talk.print("Interrupted.")
+        sys.stderr.write("Interrupted.\n")
         sys.exit(130)
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning as an error is shown: where in our code it comes from helps nobody."""
-    talk.print(f"[bold yellow]Warning[/]: {escape(str(message))}", soft_wrap=True)
+    _say("bold yellow", "Warning", str(message))
+
+
+def _say(style: str, kind: str, text: str) -> None:
+    # Here, lest the overview of the commands loads what draws.
+    from rich.markup import escape
+
+    from mpm_ops.cli.output import talk
+
+    talk.print(f"[{style}]{kind}[/]: {escape(text)}", soft_wrap=True, highlight=False)

@@ -52,7 +52,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Show the main job from nothing: register three companies, migrate them through Prefect, ask them something.
+    """Show the main job from nothing: three companies, a migration of them through Prefect, two questions.
 
     Running it twice works: what is there is kept, and the migration is rolled back and out again.
 

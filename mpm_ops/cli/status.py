@@ -38,7 +38,7 @@ def status(
     watch: Watch = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell how many companies are at which revision, who needs attention, and how a run under way is getting on.
+    """Tell how many companies are at which revision, who needs attention, and how a run under way gets on.
 
     Exit code 1 when somebody needs attention. A watch goes on while a server is away; Ctrl-C ends it with 0.
 

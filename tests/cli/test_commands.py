@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from mpm_ops import Company
 from mpm_ops.cli import app, output
+from mpm_ops.cli.commands import COMMANDS
 from tests.cli.conftest import Run
 
 REGISTER = ("register", "Acme Power", "--email", "info@acme.example.com", "--admin-email", "ada@acme.example.com")
@@ -30,6 +31,14 @@ def commands() -> list[str]:
     analysts = list(group.commands["analyst"].commands)  # type: ignore[attr-defined]  # the same
     alone = [name for name in names if name not in ("server", "analyst")]
     return alone + [f"server {name}" for name in servers] + [f"analyst {name}" for name in analysts]
+
+
+def test_the_overview_says_what_the_commands_say() -> None:
+    group = typer.main.get_command(app)
+    for section in COMMANDS.values():
+        for name, (_, text) in section.items():
+            told = " ".join(str(group.commands[name].help).split("\n\n")[0].split())  # type: ignore[attr-defined]  # Click's
+            assert told == text or told.startswith(f"{text} "), name
 
 
 def test_the_commands_of_mpm_are_there() -> None:
