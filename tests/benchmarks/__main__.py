@@ -18,7 +18,17 @@ from rich.table import Table
 
 from mpm_ops import Ops, Settings
 from mpm_ops.postgres.embedded import EmbeddedServer
-from tests.benchmarks import connections, growth, memory, migrations, questions, registration
+from tests.benchmarks import (
+    connections,
+    fleet_questions,
+    frames,
+    growth,
+    imports,
+    memory,
+    migrations,
+    questions,
+    registration,
+)
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.fleet import WORKERS, Fleet
 
@@ -36,6 +46,9 @@ def compare(ops: Ops, scratch: Path, size: int, plot: Path) -> Iterator[Comparis
     growth.plot(growth.measure(fleet), plot)
     yield from connections.compare(fleet)
     yield questions.compare(ops, fleet.companies[0].id)
+    yield from fleet_questions.compare(fleet)
+    yield from frames.compare(ops, fleet.companies[0])
+    yield from imports.compare()
 
 
 def circumstances(ops: Ops) -> str:
