@@ -11,8 +11,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
-from psycopg.pq.abc import PGresult
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus, Format, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 from mpm_ops.analysis import refusals
 from mpm_ops.analysis.params import Bound, Params, bind
@@ -27,7 +28,7 @@ Cursor = psycopg.RawCursor[tuple[Any, ...]]
 _CURSOR = "mpm"
 _DECLARE = f'DECLARE "{_CURSOR}" CURSOR FOR '
 #: Rows of the first round trip, and of the later ones at most: so many that they make about this many bytes.
-FIRST, _MOST, _BATCH = 20, 20_000, 8 * 1024 * 1024
+FIRST, _MOST, _BATCH = 20, 4_000, 8 * 1024 * 1024
 #: The server's transaction_timeout ends the session; it is for when the client is no more, so it comes second.
 _GRACE = 10
 _TRANSACTION_TIMEOUT_SINCE = 170000
@@ -111,6 +112,8 @@ class Opened:
         self._bound = bound
         #: What the rows have; known once some were fetched.
         self.columns: tuple[Column, ...] = ()
+        #: Whether rows were asked for that have not been taken yet.
+        self._is_ahead = False
         _send(cursor, _DECLARE, bound)
 
     def rows(self, count: int) -> list[tuple[Any, ...]]:
@@ -119,11 +122,33 @@ class Opened:
         return self.loaded(self._cursor.fetchall)
 
     def raw(self, count: int) -> PGresult:
-        """Fetch so many rows at most, as PostgreSQL's binary values."""
-        self._fetch(count, binary=True)
-        result = self._cursor.pgresult
+        """Fetch so many rows at most, or take those that were asked for ahead, as PostgreSQL's binary values."""
+        if not self._is_ahead:
+            self._fetch(count, binary=True)
+            result = self._cursor.pgresult
+        else:
+            self._is_ahead = False
+            result = self._cursor.connection.wait(execute(self._pgconn))[-1]
         assert result is not None  # noqa: S101 a FETCH has one
+        if result.status != ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
         return result
+
+    def ahead(self, count: int) -> None:
+        """Ask for so many rows, and do not wait: the server works on them while those before are decoded."""
+        self._pgconn.send_query_params(_fetch(count), None, result_format=Format.BINARY)
+        self._pgconn.flush()
+        self._is_ahead = True
+
+    def close(self) -> None:
+        """Have nothing under way on the server."""
+        if self._is_ahead and not self._cursor.connection.closed:
+            self._cursor.connection.cancel_safe(timeout=1)
+            self._cursor.connection.wait(execute(self._pgconn))
+
+    @property
+    def _pgconn(self) -> PGconn:
+        return self._cursor.connection.pgconn
 
     def again(self) -> None:
         """Begin again with the first row; the snapshot stays the same."""
@@ -136,7 +161,7 @@ class Opened:
             return load()
 
     def _fetch(self, count: int, *, binary: bool) -> None:
-        self._cursor.execute(f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode(), binary=binary, prepare=False)
+        self._cursor.execute(_fetch(count), binary=binary, prepare=False)
         self.columns = self.columns or tuple(map(_column, self._cursor.description or ()))
 
 
@@ -161,7 +186,11 @@ def opened(
     """
     bound = _bound(query, params)
     with _transaction(connection, bound, limits, stop, before=len(_DECLARE)) as cursor:
-        yield Opened(cursor, bound)
+        question = Opened(cursor, bound)
+        try:
+            yield question
+        finally:
+            question.close()
 
 
 def ask(
@@ -302,6 +331,10 @@ def _rows(question: Opened, limits: Limits) -> Answer:
         count = next_count(len(rows), size)
     rows.pop()
     return Answer(columns=question.columns, rows=rows, cut=Cut.ROWS)
+
+
+def _fetch(count: int) -> bytes:
+    return f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode()
 
 
 def next_count(rows: int, size: int) -> int:

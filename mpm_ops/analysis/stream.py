@@ -14,7 +14,6 @@ import pyarrow as pa
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
-from psycopg.pq.abc import PGresult
 
 from mpm_ops.analysis import arrays, frames
 from mpm_ops.analysis.decode import DECODERS, Declined, Raw
@@ -63,10 +62,14 @@ class Stream:
             # One more than the cap tells whether there was more.
             count = min(count, wanted - rows + 1)
             try:
-                length, batch = self._batch(count, first=not rows)
+                length, values = self._fetched(count, first=not rows)
             except TooLarge:
                 self.cut = Cut.BYTES
                 return
+            following = min(next_count(rows, size), wanted - rows - length + 1) if rows else 0
+            if following > 0 and length == count and self._is_binary:
+                self._question.ahead(following)
+            batch = [self._array(column, one) for column, one in zip(self.columns, values, strict=True)]
             weight = sum(array.nbytes for array in batch)
             if rows + length > wanted:
                 self.cut, kept = Cut.ROWS, wanted - rows
@@ -78,43 +81,33 @@ class Stream:
             if self.cut or length < count:
                 return
             rows, size = rows + length, size + weight
-            count = next_count(rows, size)
+            count = following or next_count(rows, size)
 
-    def _batch(self, count: int, *, first: bool) -> tuple[int, list[pa.Array]]:
-        if first:
+    def _fetched(self, count: int, *, first: bool) -> tuple[int, Sequence[Sequence[Any]]]:
+        """Return how many rows came, and the values of each column: as they came, or where that cannot be, Python's."""
+        if self._is_binary:
             result = self._question.raw(count)
-            self._is_binary = all(column.oid in DECODERS for column in self.columns)
-            if not self._is_binary:
-                self._question.again()
-        elif self._is_binary:
-            result = self._question.raw(count)
-        if not self._is_binary:
-            rows = self._question.rows(count)
-            values: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(self.columns)
-            return len(rows), [self._array(column, one) for column, one in zip(self.columns, values, strict=True)]
-        raw = [self._decoded(column, taken(result, number)) for number, column in enumerate(self.columns)]
-        return result.ntuples, raw
+            if not first or all(column.oid in DECODERS for column in self.columns):
+                get, numbers = result.get_value, range(result.ntuples)
+                return len(numbers), [list(map(get, numbers, repeat(one))) for one in range(len(self.columns))]
+            self._is_binary = False
+            self._question.again()
+        rows = self._question.rows(count)
+        return len(rows), list(zip(*rows, strict=True)) or [()] * len(self.columns)
+
+    def _array(self, column: Column, values: Sequence[Any]) -> pa.Array:
+        found = self._decoded(column, values) if self._is_binary else arrays.array(column, values)
+        wanted = self._numeric == "float" and column.oid == _NUMERIC and pa.types.is_decimal(found.type)
+        return found.cast(pa.float64()) if wanted else found
 
     def _decoded(self, column: Column, values: Raw) -> pa.Array:
         try:
-            return self._as_wanted(column, DECODERS[column.oid](column, values))
+            return DECODERS[column.oid](column, values)
         except Declined:
             load = Transformer(self._context).get_loader(column.oid, Format.BINARY).load
-            return self._array(
+            return arrays.array(
                 column, self._question.loaded(lambda: [None if value is None else load(value) for value in values])
             )
-
-    def _array(self, column: Column, values: Sequence[Any]) -> pa.Array:
-        return self._as_wanted(column, arrays.array(column, values))
-
-    def _as_wanted(self, column: Column, array: pa.Array) -> pa.Array:
-        wanted = self._numeric == "float" and column.oid == _NUMERIC and pa.types.is_decimal(array.type)
-        return array.cast(pa.float64()) if wanted else array
-
-
-def taken(result: PGresult, number: int) -> Raw:
-    """Return the values of one column of a result."""
-    return list(map(result.get_value, range(result.ntuples), repeat(number)))
 
 
 @contextmanager
