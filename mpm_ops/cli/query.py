@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import sys
-import warnings
+from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.status import Status
 
 import mpm_ops
 from mpm_ops.cli.output import print_table, talk
@@ -61,20 +64,29 @@ def query(
         raise UsageError("Parquet is not for a terminal", hint="Add --output FILE.")
     if form is Format.TABLE and output is not None:
         raise UsageError("a table is for people", hint="For a file: --format csv, json or parquet.")
-    with mpm_ops.connect() as ops, warnings.catch_warnings():
-        warnings.simplefilter("ignore", mpm_ops.Truncated)
+    with mpm_ops.connect() as ops, talk.status("Asking ...") as status:
+        told = partial(_tell, status, count(1))
         try:
             if company == "all":
-                found = ops.read_sql(text, max_rows=limit or None, personal_data=personal_data)
+                result = ops.query(text, max_rows=limit or None, personal_data=personal_data, on_answer=told)
             else:
-                found = ops.company(company, personal_data=personal_data).read_sql(text, max_rows=limit or None)
+                result = ops.company(company, personal_data=personal_data).query(text, max_rows=limit or None)
+            if form is Format.PARQUET and output is not None and not limit:
+                result.to_parquet(output)
+                return
+            found = result.df
         except QueryError as exc:
             for line in pointed(text, exc.position):
                 talk.print(line, markup=False, highlight=False, soft_wrap=True)
             raise
     _print(found, form, output)
-    if found.attrs["truncated"]:
+    if result.truncated:
         talk.print(f"Cut at the limit: {len(found)} rows are shown. {_LIFTED[found.attrs['cut']]}")
+
+
+def _tell(status: Status, answered: Iterator[int]) -> None:
+    """Show how many companies have answered; called in whatever thread."""
+    status.update(f"Asking ... {next(answered)} answered")
 
 
 def _print(found: pd.DataFrame, form: Format, output: Path | None) -> None:
