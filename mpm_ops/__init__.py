@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from mpm_ops.analysis.reader import CompanyReader
     from mpm_ops.analysis.result import Result, Truncated, Unanswered
     from mpm_ops.analysis.session import Session
@@ -76,6 +78,21 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found = getattr(import_module(_PLACES[name]), name)
     return found
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Do what `%load_ext mpm_ops` is for: bring `%company`, `%%mpm`, their completion, and tables of our records."""
+    from mpm_ops.notebook import extension
+    from mpm_ops.ops import connect
+
+    extension.load(shell, connect)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Do what `%unload_ext mpm_ops` is for: take all of it back."""
+    from mpm_ops.notebook import extension
+
+    extension.unload(shell)
 
 
 def __dir__() -> list[str]:
