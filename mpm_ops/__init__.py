@@ -15,8 +15,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
     from mpm_ops.analysis.reader import CompanyReader
     from mpm_ops.analysis.result import Result, Truncated, Unanswered
     from mpm_ops.analysis.session import Session
@@ -80,7 +78,7 @@ def __getattr__(name: str) -> Any:
     return found
 
 
-def load_ipython_extension(shell: InteractiveShell) -> None:
+def load_ipython_extension(shell: Any) -> None:
     """Do what `%load_ext mpm_ops` is for: bring `%company`, `%%mpm`, their completion, and tables of our records."""
     from mpm_ops.notebook import extension
     from mpm_ops.ops import connect
@@ -88,7 +86,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     extension.load(shell, connect)
 
 
-def unload_ipython_extension(shell: InteractiveShell) -> None:
+def unload_ipython_extension(shell: Any) -> None:
     """Do what `%unload_ext mpm_ops` is for: take all of it back."""
     from mpm_ops.notebook import extension
 

@@ -107,7 +107,7 @@ class Completion:
         return Typed(typed=typed, texts=[quoted(name) for name in tables if name.lower().startswith(starts)])
 
     def _sql(self, options: str, before: str, after: str) -> Typed | None:
-        if value := re.search(r"(?<!:):(?P<typed>\w*)$", before):
+        if value := re.search(r"(?<!:):(?P<typed>\w*)\Z", before):
             starting = [name for name in known(self._variables()) if name.startswith(value["typed"])]
             return Typed(typed=value["typed"], texts=sorted(starting))
         typed, texts = offers.offered(self._tables(options), before, after)

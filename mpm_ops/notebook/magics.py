@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core import error
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Enum, Int
 
@@ -91,11 +90,8 @@ class MpmMagics(Magics):
     @argument("--all", action="store_true", help="Ask all companies; the answer's first column is `company`.")
     @argument("--personal-data", action="store_true", help="Show personal data as they are.")
     @no_var_expand
-    @needs_local_scope
     @line_cell_magic
-    def mpm(
-        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
-    ) -> Result | pd.DataFrame:
+    def mpm(self, line: str, cell: str | None = None) -> Result | pd.DataFrame:
         """Ask the cell's question, or on a line tell what there is to ask about.
 
         ::
@@ -106,15 +102,14 @@ class MpmMagics(Magics):
         `:since` and `:least` are values, never text. The Result is shown, and kept under the name after `-o`: its rows
         are `paid.df`. Whose installation is asked: see `%company?`.
         """
-        variables = ChainMap(dict(local_ns or {}), self.shell.user_ns)
         with _briefly():
             given = self._parsed(line)
-            return self._told(given) if cell is None else self._asked(given, cell, variables)
+            return self._told(given) if cell is None else self._asked(given, cell)
 
     def _parsed(self, line: str) -> Namespace:
         """Return the options of a line. Raises UsageError."""
         try:
-            given: Namespace = type(self).mpm.parser.parse_args(options.words(line))
+            given: Namespace = type(self).mpm.parser.parse_intermixed_args(options.words(line))
         except error.UsageError as exc:
             raise UsageError(str(exc), hint="%mpm? tells the options.") from None
         if given.all and given.company is not None:
@@ -131,12 +126,13 @@ class MpmMagics(Magics):
                 return self._reader(given).columns(options.plain(table))
         raise UsageError(f"there is no %mpm {' '.join(given.what)[:60]}".rstrip(), hint=_WORDS)
 
-    def _asked(self, given: Namespace, sql: str, variables: Mapping[str, Any]) -> Result:
+    def _asked(self, given: Namespace, sql: str) -> Result:
         """Return the answer, which is here: what the server refuses is raised."""
         if given.what or not sql.strip():
             raise UsageError("the question goes into the lines below %%mpm", hint="%mpm? tells the options.")
         if given.output is not None:
             options.variable(given.output)
+        variables = self.shell.user_ns
         params = values.bound(sql, options.evaluated(given.params, variables), variables) or None
         limit = self.max_rows if given.limit is None else given.limit
         max_rows = None if limit == 0 else limit

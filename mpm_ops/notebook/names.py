@@ -23,7 +23,7 @@ _AGAIN = 10
 #: As they are, and as they are written in a question: the server knows which of them need quotes.
 _NAMES = f"""
     SELECT name, pg_catalog.quote_ident(name), col, pg_catalog.quote_ident(col)
-    FROM ({catalog.NAMES}) AS known (name, col) ORDER BY name, col
+    FROM ({catalog.NAMES}) AS known (name, col) ORDER BY name COLLATE "C", col COLLATE "C"
 """  # noqa: S608 our own text
 
 

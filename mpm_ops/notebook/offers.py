@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from mpm_ops.notebook.names import Name, Tables
 
 #: The word that is being typed, and the name before its point.
-_TYPED = re.compile(r"[\w$]*$")
-_ALIAS = re.compile(r'([\w$]+|"(?:[^"]|"")+")\.$')
+_TYPED = re.compile(r"[\w$]*\Z")
+_ALIAS = re.compile(r'([\w$]+|"(?:[^"]|"")+")\.\Z')
 _CLAUSE = re.compile(
     r"\b(select|from|join|table|where|on|using|group|order|having|window|limit|offset|union|returning|set|and|or|by)\b",
     re.IGNORECASE,
 )
 _BEFORE_TABLES = ("from", "join", "table")
-#: A literal, a quoted name or a comment, as far as it matters here.
-_ASIDE = re.compile(r"'(?:[^']|'')*(?:'|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+#: A quoted name; else a literal or a comment, as far as it matters here.
+_ASIDE = re.compile(r"""(?P<name>"(?:[^"]|"")*(?:"|\Z))|'(?:[^']|'')*(?:'|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -26,20 +26,26 @@ def offered(tables: Tables, before: str, after: str) -> tuple[str, Sequence[str]
     Behind FROM and JOIN that is tables, behind `m.` the columns of the table that `m` is, else the columns of the
     tables that the question names, then tables, then all columns. Names that need quotes have them.
     """
-    bare = _ASIDE.sub(lambda aside: "\0" * len(aside[0]), before)
+    bare = _bare(before)
     if bare.endswith("\0"):
         return "", ()
     ahead, typed = _cut(bare)
-    whole = f"{ahead} {_ASIDE.sub(' ', after)}"
+    whole = f"{ahead} {_bare(after)}"
     if alias := _ALIAS.search(ahead):
         columns = [name for table in _meant(tables, alias[1], whole) for name in tables[table]]
         return typed, _starting(columns, typed, after)
+    every = [name for columns in tables.values() for name in columns]
     clause = next((one[1].lower() for one in reversed(list(_CLAUSE.finditer(_QUOTED.sub("", ahead))))), "")
     if clause in _BEFORE_TABLES:
-        return typed, _starting(tables, typed, after)
+        # In `extract(year FROM …)` there stands a column.
+        return typed, _starting(tables, typed, after) or _starting(every, typed, after)
     named = [name for table in tables if _names(whole, table) for name in tables[table]]
-    rest = [name for table in tables for name in tables[table]]
-    return typed, _starting([*named, *tables, *rest], typed, after)
+    return typed, _starting([*named, *tables, *every], typed, after)
+
+
+def _bare(question: str) -> str:
+    """Return a question with NULs for its literals and comments."""
+    return _ASIDE.sub(lambda aside: aside[0] if aside["name"] else "\0" * len(aside[0]), question)
 
 
 def _cut(before: str) -> tuple[str, str]:

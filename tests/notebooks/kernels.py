@@ -138,10 +138,16 @@ def registered(ops: Ops, name: str) -> Company:
     return company
 
 
-@contextmanager
-def owner(ops: Ops, company: Company) -> Iterator[psycopg.Connection]:
-    """Lend an autocommit connection to a company's database with a login that may do everything."""
+def owner(ops: Ops, company: Company) -> psycopg.Connection:
+    """Connect to a company's database with a login that may do everything."""
+    return _connected(ops, company.database)
+
+
+def central(ops: Ops) -> psycopg.Connection:
+    """Connect to the central database with a login that may do everything."""
+    return _connected(ops, ops.settings.central_database)
+
+
+def _connected(ops: Ops, database: str) -> psycopg.Connection:
     assert ops.settings.database_url is not None
-    url = ops.settings.database_url.get_secret_value()
-    with psycopg.connect(url, dbname=company.database, autocommit=True) as connection:
-        yield connection
+    return psycopg.connect(ops.settings.database_url.get_secret_value(), dbname=database, autocommit=True)

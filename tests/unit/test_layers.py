@@ -36,7 +36,7 @@ ONLY = {
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "traitlets": {"notebook"},
-    "pandas": {"analysis", "ops", "cli"},
+    "pandas": {"analysis", "notebook", "ops", "cli"},
     "tqdm": {"analysis"},
     "typer": {"cli"},
     "rich": {"cli"},
