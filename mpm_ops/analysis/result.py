@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mpm_ops.analysis.guard import Cut
+from mpm_ops.analysis.interrupted import briefly
 from mpm_ops.errors import MpmOpsError, UsageError
 from mpm_ops.records import counted
 
@@ -67,7 +68,8 @@ class Result:
 
     @cached_property
     def _found(self) -> Found:
-        return self._ask()
+        with briefly():
+            return self._ask()
 
     @property
     def is_asked(self) -> bool:
@@ -140,7 +142,8 @@ class Result:
         Raises UsageError when it cannot be written, FleetFailed when a company does not answer.
         """
         whole = self.arrow if self.is_asked and not self.truncated and not self.errors else None
-        return self._save(Path(path), whole)
+        with briefly():
+            return self._save(Path(path), whole)
 
     def warned(self, *, stacklevel: int) -> Self:
         """Warn when the answer was cut or somebody did not answer: for those who take the bare frame."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from IPython.core import error
@@ -13,6 +12,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Enum, Int
 
+from mpm_ops.analysis.interrupted import briefly
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.result import Result
 from mpm_ops.errors import UsageError
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WORDS = "Write %mpm tables, %mpm columns TABLE or %mpm companies. A question goes into a cell that begins with %%mpm."
-
-
-class Interrupted(KeyboardInterrupt):
-    """The stop button, or Ctrl-C, as a notebook shows it: in a line, without the frames that it came through."""
-
-    def _render_traceback_(self) -> list[str]:
-        return ["KeyboardInterrupt: the question was broken off, and cancelled on the server"]
 
 
 @magics_class
@@ -68,7 +61,7 @@ class MpmMagics(Magics):
         It is a company of the variable `ops` when that is an installation (`ops = mpm_ops.connect()`); else of one that
         is made at the first use, as `mpm_ops.connect()` makes it, and closed with the kernel.
         """
-        with _briefly():
+        with briefly():
             term = options.plain(line.strip())
             if not term:
                 return self.choice.reader(None, personal_data=self.personal_data)
@@ -102,7 +95,7 @@ class MpmMagics(Magics):
         `:since` and `:least` are values, never text. The Result is shown, and kept under the name after `-o`: its rows
         are `paid.df`. Whose installation is asked: see `%company?`.
         """
-        with _briefly():
+        with briefly():
             given = self._parsed(line)
             return self._told(given) if cell is None else self._asked(given, cell)
 
@@ -156,12 +149,3 @@ class MpmMagics(Magics):
 
     def _personal(self, given: Namespace) -> bool:
         return bool(given.personal_data or self.personal_data)
-
-
-@contextmanager
-def _briefly() -> Iterator[None]:
-    """Let an interrupt through as a line."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted from None

@@ -309,8 +309,9 @@ def test_an_interrupt_takes_one_line_and_the_next_cell_works(notebook: Kernel, s
             until(lambda: there() > 0)
             notebook.manager.interrupt_kernel()
 
-        for options in ("", " --all"):
-            bomb = f"%%mpm{options}\nSELECT count(*) FROM generate_series(1, 100000000000)"
+        notebook.run("acme = %company")
+        for begin, end in (("%%mpm\n", ""), ("%%mpm --all\n", ""), ("acme.read_sql('", "')")):
+            bomb = f"{begin}SELECT count(*) FROM generate_series(1, 100000000000){end}"
             began = time.monotonic()
             told = lines(notebook.run(bomb, meanwhile=stop))
             assert told == ["KeyboardInterrupt: the question was broken off, and cancelled on the server"]
