@@ -436,47 +436,69 @@ def test_a_login_that_was_just_made_is_no_table() -> None:
     assert formatters.listed([made]) is None
 
 
-def test_hostile_data_and_names_stay_text(notebook: Kernel, installed: tuple[Ops, list[Company]]) -> None:
-    ops, (acme, *_) = installed
+@pytest.fixture
+def hostile(installed: tuple[Ops, list[Company]]) -> Iterator[str]:
+    """A company and a table with a name that is a script, a column too that the others lack, a function that says so.
+
+    What is returned is the name as a question has it.
+    """
+    ops, companies = installed
+    name = sql.Identifier(SCRIPT)
+    for number, company in enumerate(companies):
+        with owner(ops, company) as connection:
+            columns = sql.SQL("{} int, b int" if number == 0 else "b int").format(name)
+            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(name, columns))
+            group = sql.Identifier(roles.read_group(company.database))
+            connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(name, group))
+            connection.execute(
+                "CREATE FUNCTION say(word text) RETURNS text LANGUAGE plpgsql AS "
+                "$$BEGIN RAISE NOTICE '%', word; RAISE WARNING '%', word; RETURN word; END$$"
+            )
+            connection.execute("GRANT EXECUTE ON FUNCTION say TO PUBLIC")
     with central(ops) as connection:
         connection.execute("UPDATE companies SET name = %s WHERE id = 1", [SCRIPT])
-    column = SCRIPT.replace('"', '""')
-    try:
-        with owner(ops, acme) as connection:
-            group = sql.Identifier(roles.read_group(acme.database))
-            table = sql.Identifier(SCRIPT)
-            connection.execute(sql.SQL("CREATE TABLE {} (id int)").format(table))
-            connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(table, group))
-        notebook.run(f"script = {SCRIPT!r}\nimport mpm_ops\nops = mpm_ops.connect()")
-        seen = [
-            notebook.run(f'%%mpm\nSELECT :script AS a, 1 AS "{column}"'),
-            notebook.run(f'%%mpm --all\nSELECT :script AS a, 1 AS "{column}"'),
-            *(
-                notebook.run(cell)
-                for cell in ("%company 1", "%mpm companies", "%mpm tables", f'%mpm columns "{SCRIPT}"')
-            ),
-            *(notebook.run(cell) for cell in ("ops.list_companies()", "ops.migrate_tenant()", "ops.status()")),
-            *(notebook.run(cell) for cell in ("ops.audit_log(1)", "ops.runs()", "ops.tenant_states()")),
-        ]
-        for ran in seen:
-            assert ran.status == "ok", ran.traceback
-            assert "<script" not in ran.html
-            assert "<img" not in ran.html
-        assert sum(html.escape("<script>alert(1)", quote=False) in ran.html for ran in seen) >= 7
-        told = [
-            notebook.run(f'%%mpm\nSELECT {html.escape("x")} FROM "{column}"'),
-            notebook.run("%%mpm\nSELECT (:script)::int"),
-            notebook.run(f"%company {SCRIPT}x"),
-            notebook.run(f"%mpm {SCRIPT}"),
-        ]
-        for ran in told:
-            # Shown as text by every front end; there is no other face.
-            assert lines(ran)
-            assert ran.html == ""
-        notebook.run("ops.close()")
-    finally:
-        with central(ops) as connection:
-            connection.execute("UPDATE companies SET name = 'Acme Power' WHERE id = 1")
+    yield f'"{SCRIPT}"'
+    with central(ops) as connection:
+        connection.execute("UPDATE companies SET name = 'Acme Power' WHERE id = 1")
+    for company in companies:
+        with owner(ops, company) as connection:
+            connection.execute(sql.SQL("DROP TABLE {}; DROP FUNCTION say").format(name))
+
+
+def test_hostile_data_and_names_stay_text(notebook: Kernel, hostile: str) -> None:
+    notebook.run(f"script = {SCRIPT!r}\nimport mpm_ops\nops = mpm_ops.connect()\nnobody = ops.migrate_tenant()")
+    for cell in (
+        f"%%mpm\nSELECT :script AS a, 1 AS {hostile}",
+        f"%%mpm --all\nSELECT :script AS a, 1 AS {hostile}",
+        f"%%mpm --all\nSELECT * FROM {hostile}",  # whose footer says who lacks the column
+        "%%mpm\nSELECT say(:script)",
+        *("%mpm companies", "%mpm tables", f"%mpm columns {hostile}"),
+        *("ops.list_companies()", "nobody", "ops.tenant_states()", "ops.audit_log(1)"),
+    ):
+        ran = notebook.run(cell)
+        assert ran.status == "ok", ran.traceback
+        assert "<script" not in ran.html
+        assert "<img" not in ran.html
+        assert html.escape("<script>alert(1)", quote=False) in ran.html, cell
+        assert ran.printed == ""
+    notebook.run("ops.close()")
+
+
+def test_hostile_words_in_errors_have_no_other_face(notebook: Kernel, hostile: str) -> None:
+    notebook.run(f"script = {SCRIPT!r}")
+    for cell in (
+        f"%%mpm\nSELECT {hostile.replace('b', 'c')} FROM people",
+        f"%%mpm --all\nSELECT {hostile}.x FROM {hostile}",
+        "%%mpm\nSELECT say(:script)::int",
+        f"%company {SCRIPT}x",
+        f"%mpm {SCRIPT}",
+        f"%%mpm {SCRIPT}\nSELECT 1",
+    ):
+        ran = notebook.run(cell)
+        # Every front end shows them as text.
+        assert 1 <= len(lines(ran)) <= 6
+        assert ran.shown == []
+        assert ran.printed == ""
 
 
 @pytest.mark.parametrize("escape", ["\x1b[31mred", "\x1b]0;title\x07", "\x9b31m"])
