@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+    from matplotlib.axes import Axes
 
 
 class Truncated(UserWarning):
@@ -144,6 +145,12 @@ class Result:
         whole = self.arrow if self.is_asked and not self.truncated and not self.errors else None
         with briefly():
             return self._save(Path(path), whole)
+
+    def plot(self, x: str | None = None, y: str | Sequence[str] | None = None, **options: Any) -> Axes:
+        """Draw the columns `y` over `x`, or the numbers over the first other column; see `mpm_ops.pictures.plot`."""
+        from mpm_ops import pictures
+
+        return pictures.plot(self.df, x, y, **options)
 
     def warned(self, *, stacklevel: int) -> Self:
         """Warn when the answer was cut or somebody did not answer: for those who take the bare frame."""

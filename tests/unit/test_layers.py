@@ -15,6 +15,7 @@ LAYERS = [
     ["harmless"],
     ["errors"],
     ["settings", "records", "shipped"],
+    ["pictures"],
     ["postgres"],
     ["central", "tenant"],
     ["schema"],
@@ -36,7 +37,8 @@ ONLY = {
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "traitlets": {"notebook"},
-    "pandas": {"analysis", "notebook", "ops", "cli"},
+    "pandas": {"analysis", "notebook", "ops", "cli", "pictures"},
+    "matplotlib": {"pictures", "analysis"},  # there the type of what Result.plot returns
     "tqdm": {"analysis"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -1,0 +1,76 @@
+"""The state of the fleet, and how a run went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from mpm_ops.pictures.drawing import COLOURS, canvas, name_bars, number, words
+from mpm_ops.pictures.series import MOST
+from mpm_ops.records import FleetReport, FleetStatus, Status, counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_GOOD, _WARN, _BAD, _REST, _PALE = COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[3], COLOURS[9]
+_OUTCOMES = {
+    Status.DONE: _GOOD,
+    Status.SKIPPED: _PALE,
+    Status.BUSY: _WARN,
+    Status.FAILED: _BAD,
+    Status.UNTOUCHED: _REST,
+}
+
+
+def revision_spread(status: FleetStatus, *, ax: Axes | None = None) -> Axes:
+    """Draw how many companies are at which revision, the newest in blue; return the Axes."""
+    from matplotlib.ticker import MaxNLocator
+
+    counts = dict(list(status.revisions.items())[:MOST])  # the most frequent first
+    bars = [
+        (_revision(heads, status), count, _GOOD if heads == status.newest else _WARN) for heads, count in counts.items()
+    ]
+    if rare := status.revisions.keys() - counts.keys():
+        bars.append((counted(len(rare), "other"), sum(status.revisions[heads] for heads in rare), _WARN))
+    if away := sum(state.heads is None for state in status.states):
+        bars.append(("out of reach", away, _BAD))
+    ax = ax or canvas(len(bars))
+    drawn = ax.barh(range(len(bars)), [bar[1] for bar in bars], color=[bar[2] for bar in bars])
+    ax.bar_label(drawn, padding=4)
+    ax.margins(x=0.1)
+    name_bars(ax, [bar[0] for bar in bars], flat=True)
+    at = status.revisions.get(status.newest, 0)
+    title = f"{at} of {counted(len(status.states), 'company')} at the newest revision"
+    words(ax, title=title, across="", up="companies", flat=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_formatter(number)
+    return ax
+
+
+def fleet_progress(report: FleetReport, *, ax: Axes | None = None) -> Axes:
+    """Draw the seconds of work that each company of a run took, the longest first, in the colour of its outcome."""
+    from matplotlib.patches import Patch
+
+    outcomes = sorted(report.outcomes, key=lambda one: -one.seconds)
+    seconds, colours = [one.seconds for one in outcomes], [_OUTCOMES[one.status] for one in outcomes]
+    named = len(outcomes) <= MOST
+    ax = ax or canvas(len(outcomes) if named else 0)
+    if named:
+        drawn = ax.barh(range(len(outcomes)), seconds, color=colours)
+        # Who failed at once has a bar that nobody sees.
+        ax.bar_label(drawn, ["" if one.status is Status.DONE else one.status.value for one in outcomes], padding=4)
+        ax.margins(x=0.1)
+        name_bars(ax, [one.company for one in outcomes], flat=True)
+    else:
+        ax.bar(range(1, len(outcomes) + 1), seconds, width=1.0, color=colours)
+    across = "" if named else "companies, the longest first"
+    words(ax, title=str(report), across=across, up="seconds of work", flat=named)
+    counts = Counter(one.status for one in outcomes)
+    key = [Patch(color=_OUTCOMES[status], label=f"{status} ({count})") for status, count in counts.items()]
+    if key:
+        ax.legend(handles=key, frameon=False)
+    return ax
+
+
+def _revision(heads: tuple[str, ...], status: FleetStatus) -> str:
+    return f"{', '.join(heads) or 'none'}{' (newest)' if heads == status.newest else ''}"
