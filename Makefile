@@ -13,7 +13,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 # Prefect gives its temporary server 20 seconds; a cold start on two cores needs more.
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 
-.PHONY: help demo test test-slow lint bench venv constraints clean reinstall
+.PHONY: help demo lab test test-slow lint bench notebooks venv constraints clean reinstall
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -21,6 +21,13 @@ help: ## list the targets
 
 demo: $(STAMP) ## a fleet on an embedded server, from nothing to a query over all companies
 	@$(BIN)/mpm-ops demo
+
+# Kernels read no .env of this folder, as they live in notebooks/: they get what it says from the environment.
+lab: $(STAMP) ## JupyterLab with the notebooks, on the demo's companies
+	@$(BIN)/mpm-ops company info@himal-urja.example.com > /dev/null 2>&1 || $(BIN)/mpm-ops demo
+	@exec $(if $(wildcard .env),$(BIN)/dotenv run --no-override) $(BIN)/jupyter lab --ServerApp.root_dir=notebooks \
+		--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+		--ServerApp.allow_root=True --ServerApp.answer_yes=True $(LAB)
 
 test: $(STAMP) ## the tests, on an embedded server
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
@@ -32,6 +39,9 @@ lint: $(STAMP) ## ruff (rules and layout) and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+notebooks: $(STAMP) ## run the notebooks anew and write their outputs into them; ONLY=04_revenue_report for one
+	@$(BIN)/python -m tests.notebooks $(ONLY)
 
 bench: $(STAMP) ## the benchmarks, beside what they compare with; SIZE=40 for a quick look
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --system-certs --constraint constraints.txt --group bench
