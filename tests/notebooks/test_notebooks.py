@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -13,30 +12,13 @@ import pytest
 from nbconvert import HTMLExporter
 
 from mpm_ops import Ops, Settings
-from mpm_ops.postgres import databases
-from mpm_ops.postgres.server import Server
-from tests.conftest import PREFIX, clean, make_settings
 from tests.integration.test_register import environment
-from tests.notebooks import books, scene
+from tests.notebooks import books
 
 NOTEBOOKS = sorted(books.FOLDER.glob("*.ipynb"))
 REPORT = books.FOLDER / "04_revenue_report.ipynb"
 pytestmark = pytest.mark.filterwarnings("default")  # Jupyter's own
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-
-
-@pytest.fixture(scope="module")
-def demo(server: Server, dsn: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """An installation with the demo's companies, which all notebooks here share."""
-    name = f"{PREFIX}central_notebooks"
-    settings = make_settings(dsn, tmp_path_factory.mktemp("notebooks"), central=name)
-    with server.connect("postgres") as connection:
-        databases.create(connection, name, template=template)
-        databases.close_to_public(connection, name)
-    with Ops(settings) as ops:
-        scene.fill(ops)
-    yield settings
-    clean(server, f"{PREFIX}company_", f"{PREFIX}reader_", name)
 
 
 @each
