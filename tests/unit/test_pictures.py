@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,13 @@ def test_a_notebook_shows_the_axes_and_pyplot_knows_nothing_of_them(tmp_path: Pa
     assert shown == ax._repr_png_()  # type: ignore[attr-defined]  # the same
     ax.figure.savefig(tmp_path / "picture.png")  # type: ignore[union-attr]  # a Figure
     assert (tmp_path / "picture.png").stat().st_size > 1000
+
+
+def test_threads_draw_at_the_same_time() -> None:
+    frame = arrow(village=[f"$v{i}$ हिमाल" for i in range(20)], n=list(range(20)))
+    with ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(lambda _: png(pictures.plot(frame, title="$1")), range(16)))
+    assert len(set(drawn)) == 1
 
 
 def test_it_is_drawn_where_it_is_told_to() -> None:
