@@ -22,11 +22,12 @@ help: ## list the targets
 demo: $(STAMP) ## a fleet on an embedded server, from nothing to a query over all companies
 	@$(BIN)/mpm-ops demo
 
-# Kernels read no .env of this folder, as they live in notebooks/: they get what it says from the environment.
+# Kernels live in notebooks/, where there is no .env: what this folder's says goes into their environment. What is
+# in notebooks/.jupyter keeps JupyterLab from asking whether it may fetch news.
 lab: $(STAMP) ## JupyterLab with the notebooks, on the demo's companies
 	@$(BIN)/mpm-ops company info@himal-urja.example.com > /dev/null 2>&1 || $(BIN)/mpm-ops demo
-	@exec $(if $(wildcard .env),$(BIN)/dotenv run --no-override) $(BIN)/jupyter lab --ServerApp.root_dir=notebooks \
-		--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+		exec $(if $(wildcard .env),$(BIN)/dotenv run --no-override) $(BIN)/jupyter lab --ServerApp.root_dir=notebooks \
 		--ServerApp.allow_root=True --ServerApp.answer_yes=True $(LAB)
 
 test: $(STAMP) ## the tests, on an embedded server

@@ -83,7 +83,8 @@ def test_lab_opens_the_notebooks_and_ends_with_all_its_kernels(
         names = {one["name"] for one in asked(f"{address}api/contents", token)["content"]}
         assert {"01_quickstart.ipynb", "05_operate_the_fleet.ipynb"} <= names
         page = asked(f"{address}lab", token)
-        assert re.search(r'"news":\s*{"disabled":\s*true}', page), "the news would pop up"
+        config = json.loads(re.findall(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[0])
+        assert "@jupyterlab/apputils-extension:announcements" in config["disabledExtensions"]
         with pytest.raises(HTTPError, match="403"):
             asked(f"{address}api/contents", "wrong")
         asked(f"{address}api/kernels", token, {"name": "python3"})
