@@ -110,7 +110,16 @@ def test_the_report_is_rendered_for_a_company(
     page, _ = HTMLExporter(exclude_input=True).from_filename(str(made))  # type: ignore[no-untyped-call]  # no types
     with Ops(demo) as ops:
         name = ops.get_company(company).name
+        # What was paid is written down twice: by payment, and by what it was for.
+        paid = ops.company(company).read_sql(
+            """
+            SELECT to_char(created_at, 'YYYY-MM') AS month, sum(amount)::numeric(20, 2) AS revenue
+            FROM payment_histories GROUP BY month
+            """
+        )
     assert html.escape(name) in page
     assert set(re.findall(r"<th>(2026-\d\d)</th>", page)) == months
+    for month, revenue in zip(paid["month"], paid["revenue"], strict=True):
+        assert (month in months) == (f"<td>{revenue}</td>" in page), month
     assert page.count("<img") == 3
     assert "LEFT JOIN" not in page
