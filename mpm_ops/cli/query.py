@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -15,6 +14,7 @@ import typer
 from rich.status import Status
 
 import mpm_ops
+from mpm_ops.analysis.exports import csv_text
 from mpm_ops.cli.output import print_table, talk
 from mpm_ops.errors import QueryError, UsageError, pointed
 from mpm_ops.harmless import harmless, harmless_json
@@ -116,9 +116,7 @@ def _write(found: pd.DataFrame, form: Format, output: Path) -> None:
 
 def _text(found: pd.DataFrame, form: Format) -> str:
     if form is Format.CSV:
-        text = found.to_csv(index=False)
-        # A carriage return ends a row for most readers, and pandas leaves it bare.
-        return found.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC) if "\r" in text else text
+        return csv_text(found)
     return found.to_json(orient="records", date_format="iso", force_ascii=False, indent=2)
 
 

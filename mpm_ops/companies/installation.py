@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -152,7 +152,9 @@ class Installation:
     @contextmanager
     def _lent(self) -> Iterator[psycopg.Connection]:
         """Lend the connection that is kept, or a new one; one that comes back clean is kept for the next."""
-        connection = self._kept.pop() if self._kept else None
+        connection: psycopg.Connection | None = None
+        with suppress(IndexError):  # another thread has it
+            connection = self._kept.pop()
         if connection is not None:
             try:
                 connection.execute("RESET ROLE; RESET ALL")
