@@ -80,6 +80,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mpm_ops.analysis.stream import Numeric
+    from mpm_ops.notebook.board import FleetBoard
+    from mpm_ops.notebook.explore import Explorer
 
 #: Companies by id, name or e-mail address; None is all of them.
 Companies = Sequence[int | str] | None
@@ -453,6 +455,26 @@ class Ops:
             personal_data=personal_data,
         )
         return found.warned(stacklevel=2).df
+
+    # Notebooks
+
+    def explore(self, *, personal_data: bool = False) -> Explorer:
+        """Return an app for a notebook: choose a company, see its tables, ask, see the answer. Read-only.
+
+        Personal data is masked unless `personal_data` is wanted. Raises UsageError where ipywidgets is not installed.
+        """
+        from mpm_ops.notebook.explore import Explorer
+
+        return Explorer(self, personal_data=personal_data)
+
+    def fleet_board(self) -> FleetBoard:
+        """Return an app for a notebook: the state of the fleet, dry runs, and migrations with what they are at.
+
+        Raises UsageError where ipywidgets is not installed.
+        """
+        from mpm_ops.notebook.board import FleetBoard
+
+        return FleetBoard(self)
 
     def close(self) -> None:
         """Drop the reading logins and close all connections."""

@@ -14,7 +14,7 @@ import typer
 from rich.status import Status
 
 import mpm_ops
-from mpm_ops.analysis.exports import csv_text
+from mpm_ops.analysis.csv_text import csv_text
 from mpm_ops.cli.output import print_table, talk
 from mpm_ops.errors import QueryError, UsageError, pointed
 from mpm_ops.harmless import harmless, harmless_json

@@ -1,1 +1,1 @@
-"""The notebook's side: magics, completion, faces and widgets. The only importers of IPython and ipywidgets."""
+"""The notebook's side: magics, completion, faces and apps. The only importers of IPython and ipywidgets."""
