@@ -1,6 +1,8 @@
 # Needs python3 >= 3.11, make and a package index; everything else is installed into .venv on first use.
 PYTHON ?= python3
 BIN := .venv/bin
+# What `make lab` shows.
+NOTEBOOKS := notebooks
 STAMP := .venv/.installed
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 IDENTITY := $(PYTHON_VERSION) $(CURDIR)
@@ -13,7 +15,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 # Prefect gives its temporary server 20 seconds; a cold start on two cores needs more.
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 
-.PHONY: help demo lab test test-slow lint bench notebooks venv constraints clean reinstall
+.PHONY: help demo lab test test-slow test-e2e lint bench notebooks venv constraints clean reinstall
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,7 +29,7 @@ demo: $(STAMP) ## a fleet on an embedded server, from nothing to a query over al
 lab: $(STAMP) ## JupyterLab with the notebooks, on the demo's companies
 	@$(BIN)/mpm-ops company info@himal-urja.example.com > /dev/null 2>&1 || $(BIN)/mpm-ops demo
 	@JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
-		exec $(if $(wildcard .env),$(BIN)/dotenv run --no-override) $(BIN)/jupyter lab --ServerApp.root_dir=notebooks \
+		exec $(if $(wildcard .env),$(BIN)/dotenv run --no-override) $(BIN)/jupyter lab --ServerApp.root_dir=$(NOTEBOOKS) \
 		--ServerApp.allow_root=True --ServerApp.answer_yes=True $(LAB)
 
 test: $(STAMP) ## the tests, on an embedded server
@@ -35,6 +37,9 @@ test: $(STAMP) ## the tests, on an embedded server
 
 test-slow: $(STAMP) ## the tests that kill processes, stop servers, copy databases and run flows
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
+
+test-e2e: $(STAMP) ## the tests in a real browser: Debian's chromium, or another one on the PATH
+	$(BIN)/pytest tests/e2e
 
 lint: $(STAMP) ## ruff (rules and layout) and mypy
 	$(BIN)/ruff check

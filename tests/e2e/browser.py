@@ -1,0 +1,73 @@
+"""A visit to JupyterLab: what a person does with mouse and keyboard, and what they must never see."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urlparse
+
+from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, expect
+
+#: Milliseconds: a kernel starts on two busy cores, and a notebook runs to its end.
+START, RUN = 90_000, 180_000
+_OURS = ("127.0.0.1", "localhost", "")
+_NUMBERED = re.compile(r"^\[\d+\]:$")
+
+
+class Visit:
+    """One page, and what it asked for and complained of."""
+
+    def __init__(self, page: Page, url: str, token: str, folder: Path, shots: Path) -> None:
+        self.page = page
+        #: The notebooks that JupyterLab shows; another may be put there.
+        self.folder = folder
+        self._url = url
+        self._token = token
+        self._shots = shots
+        self._strangers: list[str] = []
+        self._errors: list[str] = []
+        self._dialogs: list[str] = []
+        page.on("request", self._request)
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self._errors.append(str(error)))
+        page.on("dialog", self._dialog)
+
+    def open(self, name: str) -> None:
+        """Open a notebook, and wait until its kernel is there."""
+        self.page.goto(f"{self._url}lab/tree/{name}?reset&token={self._token}")
+        expect(self.page.locator(".jp-Notebook")).to_be_visible(timeout=START)
+        idle = self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        expect(idle).to_be_visible(timeout=START)
+
+    def run_all(self) -> None:
+        """Run all cells, as the menu does, and wait for the last one."""
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_text("Run All Cells", exact=True).click()
+        # An error would leave those behind it without a number.
+        prompts = self.page.locator(".jp-CodeCell .jp-InputArea-prompt")
+        for prompt in prompts.all():
+            expect(prompt).to_have_text(_NUMBERED, timeout=RUN)
+
+    def shoot(self, name: str, part: Locator | None = None) -> None:
+        """Save a picture of the page, or of a part of it, for people to look at."""
+        self._shots.mkdir(parents=True, exist_ok=True)
+        (part or self.page).screenshot(path=self._shots / f"{name}.png")
+
+    def assert_clean(self) -> None:
+        """Nothing left the machine, nothing was complained of, nothing ran that was data."""
+        assert self._strangers == []
+        assert self._errors == []
+        assert self._dialogs == []
+
+    def _request(self, request: Request) -> None:
+        found = urlparse(request.url)
+        if found.scheme not in ("data", "blob") and found.hostname not in _OURS:
+            self._strangers.append(request.url)
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self._dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._errors.append(f"{message.text} ({message.location.get('url', '')})")
