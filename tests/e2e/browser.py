@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, expect
 
 #: Milliseconds: a kernel starts on two busy cores, and a notebook runs to its end.
-START, RUN = 90_000, 180_000
+START, RUN = 90_000, 30_000
 _OURS = ("127.0.0.1", "localhost", "")
 _NUMBERED = re.compile(r"^\[\d+\]:$")
 
@@ -42,11 +42,15 @@ class Visit:
     def run_all(self) -> None:
         """Run all cells, as the menu does, and wait for the last one."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_text("Run All Cells", exact=True).click()
+        self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         # An error would leave those behind it without a number.
         prompts = self.page.locator(".jp-CodeCell .jp-InputArea-prompt")
-        for prompt in prompts.all():
-            expect(prompt).to_have_text(_NUMBERED, timeout=RUN)
+        try:
+            for prompt in prompts.all():
+                expect(prompt).to_have_text(_NUMBERED, timeout=RUN)
+        except AssertionError:
+            self.shoot("not-run")
+            raise
 
     def shoot(self, name: str, part: Locator | None = None) -> None:
         """Save a picture of the page, or of a part of it, for people to look at."""

@@ -47,7 +47,7 @@ def test_an_analyst_asks_and_stops(visit: Visit, server: Server) -> None:
 
     editor.fill("SELECT nme\nFROM people")
     app.locator(".mpm-run").click()
-    expect(app.locator(".mpm-result")).to_contain_text("Did you mean name", timeout=RUN)
+    expect(app.locator(".mpm-status")).to_contain_text("Did you mean name", timeout=RUN)
     visit.shoot("01-explore-error", app)
 
     with server.connect("postgres") as connection:
@@ -98,9 +98,8 @@ def test_an_operator_migrates_the_fleet_from_the_board(visit: Visit, demo: Setti
         board.locator(".mpm-dry-run").click()
         expect(board).to_contain_text("ALTER TABLE people", timeout=RUN)
         visit.shoot("05-board-dry-run", board)
-        board.locator(".mpm-migrate").click()
+        expect(board.locator(".mpm-migrate")).to_be_disabled()
         board.locator(".mpm-confirm input").fill("3")
-        board.locator(".mpm-confirm input").press("Enter")
         board.locator(".mpm-migrate").click()
         expect(board.locator(".mpm-report")).to_contain_text("3 done", timeout=RUN)
         visit.shoot("05-board-migrated", board)
