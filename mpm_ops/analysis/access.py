@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from mpm_ops.analysis.params import adapt
-from mpm_ops.errors import MpmOpsError, ServerError
+from mpm_ops.errors import MpmOpsError, ServerError, UsageError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.postgres.watched import WatchedConnection
@@ -99,8 +99,10 @@ class ShortLogin(Login):
     def admit(self, group: str, *, beside: str = "") -> None:
         """Let the login do what `group` may, when the group `beside` is there as well; the second time costs nothing.
 
-        Raises ServerError when one of them is not.
+        Raises ServerError when one of them is not, UsageError when the login was dropped.
         """
+        if not self._finalizer.alive:
+            raise UsageError("what this was asked through is closed", hint="Get the company anew: ops.company(…)")
         with self._lock:
             if group not in self._admitted:
                 with self._deployer.connect(self._central) as connection:

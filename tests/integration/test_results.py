@@ -254,6 +254,15 @@ def test_all_companies_go_into_one_file(ops: Ops, register: Register, tmp_path: 
     ]
 
 
+def test_a_company_of_a_closed_installation_says_so(ops: Ops, register: Register) -> None:
+    company = ops.company(register().id)
+    assert company.query("SELECT 1").rows == [(1,)]
+    ops.close()
+    with pytest.raises(UsageError, match="closed"):
+        company.read_sql("SELECT 1")
+    assert ops.company(1).query("SELECT 1").rows == [(1,)]
+
+
 def test_companies_are_a_frame(ops: Ops, register: Register) -> None:
     assert list(ops.companies().columns) == ["id", "name", "email", "server", "database", "created_at"]
     register("One")
