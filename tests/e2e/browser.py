@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import re
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlparse
 
 from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, expect
 
+from tests.notebooks.lab import ROOT
+
 #: Milliseconds: a kernel starts on two busy cores, and a notebook runs to its end.
 START, RUN = 90_000, 30_000
+#: Looked at by whoever changes what is on them.
+SHOTS = ROOT / "build" / "screenshots"
+#: What a browser asks of its maker's servers by itself.
+QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-sync", "--disable-component-update", "--disable-default-apps", "--disable-domain-reliability"),
+)
 _OURS = ("127.0.0.1", "localhost", "")
 _NUMBERED = re.compile(r"^\[\d+\]:$")
+
+
+def chromium() -> str:
+    """Return where the browser is."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    assert found, "a Chromium is needed: apt install chromium"
+    return found
 
 
 class Visit:

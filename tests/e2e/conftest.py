@@ -11,19 +11,11 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from mpm_ops import Settings
-from tests.e2e.browser import Visit
+from tests.e2e.browser import QUIET, SHOTS, Visit, chromium
 from tests.notebooks.conftest import demo
 from tests.notebooks.lab import ROOT, lab
 
 __all__ = ["demo"]
-
-#: Looked at by whoever changes what is on them.
-SHOTS = ROOT / "build" / "screenshots"
-#: What a browser asks of its maker's servers by itself.
-_QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-sync", "--disable-component-update", "--disable-default-apps", "--disable-domain-reliability"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +36,12 @@ def address(demo: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def visit(address: tuple[str, str, Path], tmp_path: Path) -> Iterator[Visit]:
     """A visit to JupyterLab in a fresh profile; no request leaves the machine, and the console has no error."""
     url, token, books = address
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    assert found, "a Chromium is needed: apt install chromium"
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             tmp_path / "profile",
-            executable_path=found,
+            executable_path=chromium(),
             headless=True,
-            args=_QUIET,
+            args=QUIET,
             viewport={"width": 1400, "height": 1000},
             accept_downloads=True,
         )

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from mpm_ops import Company, Settings
 from tests.integration.test_register import environment
 
-pytestmark = pytest.mark.filterwarnings("default")  # Jupyter's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # Jupyter's own
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 CELLS = [

@@ -144,6 +144,7 @@ input()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["Acme", ALL])
 def test_a_process_that_ends_takes_its_question_with_it(
     register: Register, settings: Settings, maintenance: psycopg.Connection, whom: str

@@ -10,7 +10,7 @@ from mpm_ops import Company, Ops
 from mpm_ops.postgres.server import Server
 from tests.notebooks.kernels import Kernel, fleet, kernel
 
-pytestmark = pytest.mark.filterwarnings("default")  # Jupyter's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # Jupyter's own
 
 
 @pytest.fixture(scope="module")

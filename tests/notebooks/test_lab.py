@@ -28,6 +28,7 @@ def asked(url: str, token: str, data: dict[str, str] | None = None) -> Any:
     return json.loads(text) if answer.headers["Content-Type"].startswith("application/json") else text
 
 
+@pytest.mark.slow
 def test_lab_opens_the_notebooks_and_ends_with_all_its_kernels(
     settings: Settings, register: Callable[..., Company], tmp_path: Path
 ) -> None:

@@ -170,7 +170,7 @@ QUESTIONS: dict[str, tuple[str, list[tuple[object, ...]]]] = {
     ),
     "rows to json": (
         "SELECT jsonb_agg(jsonb_build_object('n', name) ORDER BY id) FROM tariffs WHERE id < 3",
-        [([{"n": "Household"}, {"n": "Business"}],)],
+        [('[{"n": "Household"}, {"n": "Business"}]',)],
     ),
     "arrays": (
         "SELECT (ARRAY[1, 2, 3])[2:3], 2 = ANY (ARRAY[1, 2]), array_length(ARRAY[1, 2], 1), ARRAY[1] || 2",

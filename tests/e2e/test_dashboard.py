@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,21 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, sync_playwright
+from playwright.sync_api import Route, expect, sync_playwright
 
 from mpm_ops import Company, Settings
+from tests.e2e.browser import QUIET, SHOTS, chromium
 from tests.integration.test_register import environment
 from tests.notebooks import books
 from tests.notebooks.driving import until
+from tests.notebooks.lab import free_port
 
 NOTEBOOK = books.FOLDER / "dashboard.ipynb"
-CHROMIUM = shutil.which("chromium")
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+pytestmark = pytest.mark.filterwarnings("default")  # Jupyter's own
 
 
 def fetched(address: str) -> str:
@@ -68,9 +62,7 @@ def test_the_explorer_is_a_dashboard(register: Callable[..., Company], settings:
             assert "import mpm_ops" not in shown
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-def test_a_visitor_sees_the_companies(register: Callable[..., Company], settings: Settings, tmp_path: Path) -> None:
+def test_a_visitor_asks(register: Callable[..., Company], settings: Settings, tmp_path: Path) -> None:
     register("Acme")
     register("Zeta")
 
@@ -83,10 +75,17 @@ def test_a_visitor_sees_the_companies(register: Callable[..., Company], settings
 
     with served(settings, tmp_path) as address, sync_playwright() as playwright:
         until(lambda: fetched(address), seconds=60)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
         page = browser.new_page()
         page.route("**/*", ours)
         page.goto(address)
         page.get_by_text("2 companies to choose from").wait_for(timeout=60_000)
         assert page.get_by_text("import mpm_ops").count() == 0
+        page.locator(".mpm-company input").fill("Zeta")
+        page.locator(".mpm-company input").press("Enter")
+        page.locator(".mpm-editor textarea").fill("SELECT count(*) AS countries FROM countries")
+        page.locator(".mpm-run").click()
+        expect(page.locator(".mpm-result td")).to_have_text("245", timeout=60_000)
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SHOTS / "dashboard.png")
         browser.close()
