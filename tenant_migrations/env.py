@@ -1,6 +1,6 @@
 """The environment of the company databases' migrations."""
 
 from mpm_ops.schema.environment import run_environment
-from mpm_ops.tenant import metadata
+from mpm_ops.tenant.models import metadata
 
 run_environment(metadata, own=lambda settings: settings.own_tenant_migrations)

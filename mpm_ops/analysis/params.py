@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -22,8 +23,7 @@ Params = Mapping[str, Any] | Sequence[Any] | None
 
 _LETTER = r"A-Za-z_\u0080-\U0010ffff"
 #: The lexical rules of PostgreSQL, as far as they tell where a placeholder can stand. What is left open ends the text.
-_TOKEN = re.compile(
-    rf"""
+_TOKEN = rf"""
     (?P<quoted>
         [eE]'(?:[^'\\]|\\.|'')*+
           (?:'(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:\s|--[^\n\r]*+[\n\r])*+'(?:[^'\\]|\\.|'')*+)*+(?:'|\Z)
@@ -40,12 +40,16 @@ _TOKEN = re.compile(
     | (?P<cast> :: | := )
     | :(?P<colon>[{_LETTER}][{_LETTER}0-9]*+)
     | .
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
+    """
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 #: Of pandas' NA and NaT; by name, so that pandas need not be there. NaT is a datetime, and would go as some day.
 _MISSING = ("pandas._libs.missing.C_NAType", "pandas._libs.tslibs.nattype._NaT")
+
+
+@cache
+def _token() -> re.Pattern[str]:
+    # At the first question with values: it takes as long as loading psycopg.
+    return re.compile(_TOKEN, re.VERBOSE | re.DOTALL | re.ASCII)
 
 
 class _Null(Dumper):
@@ -126,7 +130,8 @@ def places(query: str, known: Mapping[str, Any] | None = None) -> Iterator[Place
     """
     brackets: list[str] = []
     position, operand, opened = 0, False, False
-    while found := _TOKEN.match(query, position):
+    match = _token().match
+    while found := match(query, position):
         position, kind, sign = found.end(), found.lastgroup, found[0]
         if kind == "comment":
             position = _end_of_comment(query, position)

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 
-import mpm_ops.tenant
 from mpm_ops import Ops
 from mpm_ops.central import models
 from mpm_ops.postgres import databases
@@ -21,7 +20,7 @@ from mpm_ops.postgres.server import Server
 from mpm_ops.schema.apply import apply, read_heads
 from mpm_ops.schema.trees import Tree
 from mpm_ops.shipped import shipped
-from mpm_ops.tenant import metadata
+from mpm_ops.tenant.models import metadata
 from tests.conftest import PREFIX
 from tests.integration.test_migrations import core_head, own_revision
 
@@ -151,7 +150,7 @@ def test_what_shipped_revisions_made_is_proposed_to_be_dropped(own: Ops, monkeyp
     *kept, last = metadata.sorted_tables
     for table in kept:
         table.to_metadata(fewer)
-    monkeypatch.setattr(mpm_ops.tenant, "metadata", fewer)
+    monkeypatch.setattr("mpm_ops.tenant.models.metadata", fewer)
     text = Path(own.make_migration_tenant("drops", own=True, autogenerate=True).path).read_text()
     assert re.findall(r"op.drop_table\('(\w+)'\)", text) == [last.name]
     assert "own_phase" not in text

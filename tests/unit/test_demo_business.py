@@ -12,7 +12,7 @@ import pytest
 from mpm_ops.demo.book import Business, Ref
 from mpm_ops.demo.business import generate
 from mpm_ops.demo.profiles import PROFILES, Profile
-from mpm_ops.tenant import metadata
+from mpm_ops.tenant.models import metadata
 
 UNTIL = dt.date(2026, 11, 23)
 

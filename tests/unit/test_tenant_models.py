@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from mpm_ops.tenant import metadata
+from mpm_ops.tenant.models import metadata
 from mpm_ops.tenant.personal import PERSONAL
 from mpm_ops.tenant.readable import EVERY_COLUMN, HIDDEN, READABLE
 
