@@ -15,7 +15,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 # Prefect gives its temporary server 20 seconds; a cold start on two cores needs more.
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 
-.PHONY: help demo lab test test-slow test-e2e lint bench notebooks venv constraints clean reinstall
+.PHONY: help demo lab ui test test-slow test-e2e lint bench notebooks venv constraints clean reinstall
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,10 @@ lab: $(STAMP) ## JupyterLab with the notebooks, on the demo's companies
 	@JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 		exec $(if $(wildcard .env),$(BIN)/dotenv run --no-override) $(BIN)/jupyter lab --ServerApp.root_dir=$(NOTEBOOKS) \
 		--ServerApp.allow_root=True --ServerApp.answer_yes=True $(LAB)
+
+ui: $(STAMP) ## Prefect's server and UI with the deployments and a worker, on the demo's companies; UI="--port 4300"
+	@$(BIN)/mpm-ops company info@himal-urja.example.com > /dev/null 2>&1 || $(BIN)/mpm-ops demo
+	@exec $(if $(wildcard .env),$(BIN)/dotenv run --no-override) $(BIN)/python flows/ui.py $(UI)
 
 test: $(STAMP) ## the tests, on an embedded server
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
