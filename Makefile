@@ -19,7 +19,7 @@ export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP) ## a fleet on an embedded server, from nothing to a query over all companies
 	@$(BIN)/mpm-ops demo
@@ -83,7 +83,7 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo "make: Python 3.11 or newer is needed, and $(PYTHON) is $(or $(PYTHON_VERSION),missing); try make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@echo "Installing into .venv ..."
+	@echo "Installing into .venv (a minute or a few, the first time) ..."
 	@if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(IDENTITY)" ]; then rm $(STAMP); else $(PYTHON) -m venv --clear .venv; fi
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --system-certs \

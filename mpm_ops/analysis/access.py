@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 from mpm_ops.analysis.params import adapt
 from mpm_ops.errors import MpmOpsError, ServerError, UsageError
 from mpm_ops.postgres import roles
-from mpm_ops.postgres.server import Server
+from mpm_ops.postgres.server import Server, translated
 from mpm_ops.postgres.watched import WatchedConnection
 from mpm_ops.settings import operator
 
@@ -40,6 +40,17 @@ class Login:
 
     def admit(self, group: str, *, beside: str = "") -> None:
         """Let the login do what `group` may; one of its own does what it was granted."""
+
+    def assert_member(self, connection: WatchedConnection, group: str) -> None:
+        """Make sure that the login was granted `group`, lest it see masks for what it asked to see as it is.
+
+        Raises UsageError.
+        """
+        with translated():
+            row = connection.execute("SELECT pg_catalog.pg_has_role(%s, 'MEMBER')", [group]).fetchone()
+        if row is None or not row[0]:
+            hint = "Leave personal_data out, to see it masked; `mpm-ops analyst grant … --personal-data` shows it."
+            raise UsageError("this login may not see personal data", hint=hint)
 
     @contextmanager
     def lend(self, database: str, *, keep: bool = True) -> Iterator[WatchedConnection]:
@@ -112,6 +123,9 @@ class ShortLogin(Login):
                     statement = sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(self.name))
                     connection.execute(statement)
                 self._admitted.add(group)
+
+    def assert_member(self, connection: WatchedConnection, group: str) -> None:
+        """Do nothing: `admit` has granted it."""
 
     def close(self) -> None:
         """Drop the login and end its sessions."""

@@ -223,6 +223,8 @@ class CompanyReader:
     def _connection(self, *, keep: bool = True) -> Iterator[WatchedConnection]:
         self._admit()
         with self._login.lend(self.company.database, keep=keep) as connection:
+            if self.personal_data:
+                self._login.assert_member(connection, roles.personal_group(self.company.database))
             yield connection
 
     def _admit(self) -> None:

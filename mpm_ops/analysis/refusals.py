@@ -49,7 +49,7 @@ def explained(exc: psycopg.Error, bound: Bound, *, before: int) -> MpmOpsError:
             statement=bound.query,
             hint=_ONLY_ONE_SELECT,
         )
-    if isinstance(exc, errors.InsufficientPrivilege) and not found.hint:
+    if isinstance(exc, errors.InsufficientPrivilege):
         found.hint = "This login was not granted that table or column."
     if isinstance(exc, errors.QueryCanceled) and not found.hint:
         found.hint = _ASK_FOR_LESS

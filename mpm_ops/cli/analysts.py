@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import textwrap
 from typing import Annotated
 
 import typer
@@ -153,7 +154,16 @@ def audit_log(
     if as_json:
         print_json(found)
         return
-    rows = [{**dataclasses.asdict(one), "when": f"{one.asked_at:%Y-%m-%d %H:%M:%S}"} for one in found]
+    rows = [
+        {
+            **dataclasses.asdict(one),
+            "when": f"{one.asked_at:%Y-%m-%d %H:%M:%S}",
+            "seconds": f"{one.seconds:.2f}",
+            # On one line; the whole of it is in --json.
+            "statement": textwrap.shorten(one.statement, 80, placeholder=" …"),
+        }
+        for one in found
+    ]
     print_table(rows, ["when", "login", "who", "company", "outcome", "rows", "seconds", "statement"])
 
 

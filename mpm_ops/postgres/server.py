@@ -41,6 +41,8 @@ _AWAY = (
     "Network is unreachable",
     "No route to host",
 )
+#: What a server says that is there, and does not let this login in.
+_REFUSED = ("password authentication failed", "is not permitted to log in", "does not have CONNECT privilege")
 _FULL = ("too many clients", "too many connections", "remaining connection slots")
 
 #: What the driver's readers and our own texts take for granted, as the server tells it.
@@ -252,12 +254,15 @@ def ours(exc: psycopg.Error, statement: str = "") -> QueryError | ServerUnavaila
     kind = Transient if isinstance(exc, TRANSIENT) else QueryError
     if isinstance(exc, errors.ReadOnlySqlTransaction):
         kind = NotReadOnly
+    hint = diag.message_hint or diag.message_detail or ""
+    if isinstance(exc, errors.InsufficientPrivilege):
+        hint = hint or "This login may not do that; an operator's may."
     return kind(
         diag.message_primary or _first_line(exc),
         sqlstate=state,
         position=int(diag.statement_position) if diag.statement_position else None,
         statement=statement,
-        hint=diag.message_hint or diag.message_detail or "",
+        hint=hint,
     )
 
 
@@ -268,6 +273,10 @@ def _unreachable(exc: psycopg.Error) -> QueryError | ServerUnavailable:
         return Transient(text, sqlstate="53300")
     if not text.startswith(_CONNECTING):
         return Transient(text)  # it was there, and is lost
+    if any(refused in text for refused in _REFUSED):
+        return ServerUnavailable(
+            text, hint="The server is there: check the login and its password. What was granted may have ended."
+        )
     return ServerUnavailable(
         text,
         away=any(away in text for away in _AWAY),

@@ -21,6 +21,7 @@ from mpm_ops.errors import (
     ServerError,
     UnknownAnalyst,
     UnknownCompany,
+    UsageError,
 )
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
@@ -103,8 +104,11 @@ def test_personal_data_is_a_grant_of_its_own(ops: Ops, companies: list[Company],
     query = "SELECT name FROM people"
     ops.grant_analyst("ada", [1], personal_data=True)
     assert list(theirs.company(1).read_sql(query)["name"]) == ["Ada"]
+    assert list(theirs.company(1, personal_data=True).read_sql(query)["name"]) == ["Ada"]
     ops.grant_analyst("ada", [1])
     assert list(theirs.company(1).read_sql(query)["name"]) != ["Ada"]
+    with pytest.raises(UsageError, match="may not see personal data"):
+        theirs.company(1, personal_data=True).read_sql(query)
     ops.grant_analyst("ada", None)
     ops.grant_analyst("ada", [2], personal_data=True)
     assert sorted(name == "Ada" for name in theirs.read_sql(query)["name"]) == [False, True]
