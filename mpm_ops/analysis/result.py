@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mpm_ops.analysis.guard import Cut
-from mpm_ops.analysis.interrupted import briefly
+from mpm_ops.analysis.interrupted import briefly, load
 from mpm_ops.errors import MpmOpsError, UsageError
 from mpm_ops.records import counted
 
 #: Rows that a face shows.
 SHOWN = 20
+#: Brings pyarrow and pandas, which most commands do without.
+_HEAVY = "mpm_ops.analysis.stream"
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +72,7 @@ class Result:
     @cached_property
     def _found(self) -> Found:
         with briefly():
+            load(_HEAVY)
             return self._ask()
 
     @property
@@ -140,10 +143,11 @@ class Result:
 
         Unless all of them are here, the question is asked anew and its rows stream into the file in bounded memory,
         whatever their number: `max_rows` is for what is kept here. The file is there once it is whole.
-        Raises UsageError when it cannot be written, FleetFailed when a company does not answer.
+        Raises UsageError when it cannot be written, and what asking the first company raises that does not answer.
         """
         whole = self.arrow if self.is_asked and not self.truncated and not self.errors else None
         with briefly():
+            load(_HEAVY)
             return self._save(Path(path), whole)
 
     def plot(self, x: str | None = None, y: str | Sequence[str] | None = None, **options: Any) -> Axes:
