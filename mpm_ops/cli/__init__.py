@@ -13,9 +13,7 @@ import typer
 from mpm_ops.cli.commands import Commands
 from mpm_ops.errors import MpmOpsError
 
-app = typer.Typer(
-    cls=Commands, name="mpm-ops", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
-)
+app = typer.Typer(cls=Commands, name="mpm-ops", pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
 @app.callback()

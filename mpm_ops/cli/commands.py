@@ -123,6 +123,14 @@ class Commands(typer.core.TyperGroup):
         super().__init__(**given)
         self.commands = _Loaded()  # type: ignore[assignment]  # nobody adds one
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Show the overview to whoever names no command: typer leaves that to rich's help, which this is not."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            ctx.exit(2)
+        found: list[str] = super().parse_args(ctx, args)
+        return found
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the overview."""
         self.format_usage(ctx, formatter)

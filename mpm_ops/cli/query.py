@@ -14,7 +14,7 @@ import typer
 from rich.status import Status
 
 import mpm_ops
-from mpm_ops.analysis.csv_text import csv_text
+from mpm_ops.analysis.file_text import csv_text, json_text, plain
 from mpm_ops.cli.output import print_table, talk
 from mpm_ops.errors import QueryError, UsageError, pointed
 from mpm_ops.harmless import harmless, harmless_json
@@ -115,12 +115,11 @@ def _write(found: pd.DataFrame, form: Format, output: Path) -> None:
 
 
 def _text(found: pd.DataFrame, form: Format) -> str:
-    if form is Format.CSV:
-        return csv_text(found)
-    return found.to_json(orient="records", date_format="iso", force_ascii=False, indent=2)
+    return csv_text(found) if form is Format.CSV else json_text(found)
 
 
 def print_frame(found: pd.DataFrame) -> None:
     """Print a DataFrame as a table; NULL is an empty cell."""
+    found = plain(found)
     rows = found.astype(object).where(found.notna(), None).to_dict("records")
     print_table([{str(k): v for k, v in row.items()} for row in rows], [str(name) for name in found.columns])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -126,6 +128,29 @@ def test_parquet_is_what_pandas_reads(run: Run, register: Register, tmp_path: Pa
     path = tmp_path / "a.parquet"
     assert run("query", "1", "SELECT 1.50::numeric(4,2) AS a", "--format", "parquet", "-o", str(path)).code == 0
     assert str(pd.read_parquet(path)["a"].iloc[0]) == "1.50"
+
+
+def test_files_hold_every_value_whole(run: Run, register: Register) -> None:
+    register()
+    query = """
+        SELECT 0.12345678901234566::float8 AS f, '2026-01-02 03:04:05.678901Z'::timestamptz AS t, '\\xff'::bytea AS b,
+            interval '1 day' AS i, array_agg(n) AS a FROM generate_series(1, 2000) n
+    """
+    found = run("query", "1", query, "--format", "json").json
+    numbers = list(range(1, 2001))
+    expected = {"f": 0.12345678901234566, "t": "2026-01-02T03:04:05.678901Z", "b": "\\xff", "i": "P1DT0H0M0S"}
+    assert found == [expected | {"a": numbers}]
+    (row,) = csv.DictReader(io.StringIO(run("query", "1", query, "--format", "csv").out))
+    assert json.loads(row["a"]) == numbers
+    assert (row["f"], row["b"]) == ("0.12345678901234566", "\\xff")
+    assert "[1, 2]" in run("query", "1", "SELECT ARRAY[1, 2]").out
+
+
+def test_without_a_command_there_is_the_overview(run: Run) -> None:
+    shown = run()
+    assert shown.code == 2
+    assert "Usage: mpm-ops" in shown.out
+    assert "migrate-tenant" in shown.out
 
 
 def test_a_cut_answer_is_told(run: Run, register: Register) -> None:

@@ -431,8 +431,8 @@ def test_a_terminal_gets_no_escape_sequence_of_the_data(
 ) -> None:
     written = on_a_terminal(*arguments)
     assert "red" in written
-    # NO_COLOR leaves rich its bold and dim; nothing else begins with ESC.
-    assert CONTROL.findall(re.sub(r"\x1b\[[0-9;]*m", "", written)) == []
+    # NO_COLOR leaves rich its bold and dim, and its spinner hides the cursor; nothing else begins with ESC.
+    assert CONTROL.findall(re.sub(r"\x1b\[([0-9;]*m|\?25[lh])", "", written)) == []
     assert "\x1b[31m" not in written
 
 

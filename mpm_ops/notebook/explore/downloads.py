@@ -7,7 +7,7 @@ import datetime as dt
 import io
 from typing import Literal
 
-from mpm_ops.analysis.csv_text import csv_text
+from mpm_ops.analysis.file_text import csv_text
 from mpm_ops.analysis.result import Result
 from mpm_ops.errors import UsageError
 from mpm_ops.notebook.markup import escaped
