@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mpm_ops.analysis import fanout
 from mpm_ops.analysis.access import Login, ShortLogin
+from mpm_ops.analysis.caps import checked_numeric, checked_rows
 from mpm_ops.analysis.guard import Limits
+from mpm_ops.analysis.interrupted import load as load_whole
 from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.reader import CompanyReader
-from mpm_ops.analysis.reader import checked as checked_rows
 from mpm_ops.analysis.result import Result
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import questions, registry
@@ -113,6 +114,7 @@ class Ops:
 
     def companies(self) -> pd.DataFrame:
         """List the active companies as a DataFrame: `id`, `name`, `email`, `server`, `database`, `created_at`."""
+        load_whole("pandas")
         import pandas
 
         names = ["id", "name", "email", "server", "database", "created_at"]
@@ -416,6 +418,9 @@ class Ops:
         """
         if errors not in ("raise", "collect"):
             raise UsageError(f"errors is {errors!r}", hint='Write errors="raise" or errors="collect".')
+        if workers is not None and workers < 1:
+            raise UsageError(f"workers is {workers}", hint="Give a number of companies that are asked at a time.")
+        checked_numeric(numeric)
         readers = [self._asked(company, personal_data=personal_data) for company in self._chosen(companies)]
         return fanout.result(
             readers,

@@ -31,8 +31,6 @@ _TYPES: dict[int, pa.DataType] = {
     1186: pa.duration("us"),
 }
 _NUMERIC = 1700
-#: Arrow's times have no zone, and would drop it.
-_TIMETZ_ARRAY = 1270
 #: How pyarrow says that it has no type for some values; a bare TypeError, for infinity in a list of decimals.
 NO_SUCH_TYPE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError)
 
@@ -44,7 +42,7 @@ def array(column: Column, values: Sequence[Any]) -> pa.Array:
     kind = _TYPES.get(column.oid)
     if _is_list(column.oid) and all(value is None for value in values):
         return pa.nulls(len(values))  # of what, other batches tell
-    if kind is None and (column.oid == _TIMETZ_ARRAY or not any(isinstance(value, list) for value in values)):
+    if kind is None and not any(isinstance(value, list) for value in values):
         return texts(values)
     try:
         return pa.array(values, type=kind)
@@ -65,11 +63,11 @@ def _numeric(column: Column, values: Sequence[Decimal | None]) -> pa.Array:
         with suppress(*NO_SUCH_TYPE):
             return pa.array(values, type=kind)
     # NaN, infinity and more than 38 digits do not fit a decimal, and some do not fit a float either.
-    floats = [None if value is None else float(value) for value in values]
+    found = [None if value is None else float(value) for value in values]
     lost = any(
-        v is not None and f is not None and math.isinf(f) and v.is_finite() for v, f in zip(values, floats, strict=True)
+        v is not None and f is not None and math.isinf(f) and v.is_finite() for v, f in zip(values, found, strict=True)
     )
-    return texts(values) if lost else pa.array(floats, type=pa.float64())
+    return texts(values) if lost else pa.array(found, type=pa.float64())
 
 
 def _inferred(values: Sequence[Decimal | None]) -> pa.DataType | None:
@@ -85,6 +83,14 @@ def _inferred(values: Sequence[Decimal | None]) -> pa.DataType | None:
     places = max(2, -min(powers, default=0))
     whole = 1 + max(value.adjusted() for value in (max(present), min(present))) if present else 0
     return pa.decimal128(38, places) if whole + places <= 38 else None
+
+
+def floats(decimals: pa.Array) -> pa.Array:
+    """Return decimals as the floats next to them, by way of their text.
+
+    Arrow's own cast makes 1234567.8900000001 of 1234567.89.
+    """
+    return decimals.cast(pa.string()).cast(pa.float64())
 
 
 def texts(values: Sequence[Any]) -> pa.Array:

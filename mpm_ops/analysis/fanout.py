@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mpm_ops.analysis.caps import cut_after
 from mpm_ops.analysis.guard import Limits
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.progress import progress
-from mpm_ops.analysis.reader import CompanyReader, cut_after
+from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.result import Found, Result, few, unanswered
 from mpm_ops.errors import FleetFailed, MpmOpsError
 from mpm_ops.records import Question, counted

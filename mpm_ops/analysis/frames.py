@@ -8,7 +8,7 @@ from itertools import count
 import pandas as pd
 import pyarrow as pa
 
-from mpm_ops.analysis.arrays import NO_SUCH_TYPE, texts
+from mpm_ops.analysis.arrays import NO_SUCH_TYPE, floats, texts
 
 
 def frame(found: pa.Table) -> pd.DataFrame:
@@ -75,6 +75,8 @@ def cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
         return array
     if kind == pa.string() and not pa.types.is_null(array.type):
         return texts(array.to_pylist())
+    if kind == pa.float64() and pa.types.is_decimal(array.type):
+        return floats(array)
     return array.cast(kind)
 
 

@@ -16,7 +16,7 @@ from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from mpm_ops.analysis import refusals
-from mpm_ops.analysis.params import Bound, Params, bind
+from mpm_ops.analysis.params import Bound, Params, as_written, bind
 from mpm_ops.errors import QueryError
 from mpm_ops.postgres.text import is_text
 from mpm_ops.postgres.watched import TooLarge, Watch, WatchedConnection
@@ -151,7 +151,8 @@ class Opened:
         return self._cursor.connection.pgconn
 
     def again(self) -> None:
-        """Begin again with the first row; the snapshot stays the same."""
+        """Begin again with the first row, for `rows` that Arrow has types for; the snapshot stays the same."""
+        as_written(self._cursor)
         self._cursor.execute(f'CLOSE "{_CURSOR}"'.encode(), prepare=False)
         _send(self._cursor, _DECLARE, self._bound)
 

@@ -6,6 +6,7 @@ dangerous one, and the little that is known here of SQL's lexical rules decides 
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,12 @@ from functools import cache
 from typing import Any
 
 import psycopg
+from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
+from psycopg.postgres import types
+from psycopg.types.datetime import IntervalLoader
+from psycopg.types.multirange import MultirangeInfo
+from psycopg.types.range import RangeInfo
 from psycopg.types.string import TextLoader
 
 from mpm_ops.errors import QueryError
@@ -57,6 +63,14 @@ class _Null(Dumper):
         """Return NULL for whatever it is."""
 
 
+class _Interval(IntervalLoader):
+    def load(self, data: Buffer) -> dt.timedelta:
+        """Return an interval. Raises DataError for infinity, which Python has not, and psycopg takes for nothing."""
+        if b"infinity" in bytes(data):
+            raise psycopg.DataError("an interval is infinite")
+        return super().load(data)
+
+
 def adapt(connection: psycopg.Connection) -> None:
     """Let pandas' missing values go to the server as NULL, which is what they came from; take JSON as its text.
 
@@ -64,8 +78,19 @@ def adapt(connection: psycopg.Connection) -> None:
     """
     for name in ("json", "jsonb"):
         connection.adapters.register_loader(name, TextLoader)
+    connection.adapters.register_loader("interval", _Interval)
     for name in _MISSING:
         connection.adapters.register_dumper(name, _Null)
+
+
+def as_written(cursor: psycopg.RawCursor[Any]) -> None:
+    """Take what Arrow has no type for as the text that the server writes.
+
+    Python writes it in another way; and of ranges it has no infinity, of times with a zone no 24:00.
+    """
+    ranges = [info.name for info in types if isinstance(info, (RangeInfo, MultirangeInfo))]
+    for name in ("uuid", "timetz", "inet", "cidr", "record", *ranges):
+        cursor.adapters.register_loader(name, TextLoader)
 
 
 @dataclass(frozen=True, kw_only=True)

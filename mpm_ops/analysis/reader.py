@@ -14,11 +14,12 @@ from psycopg import sql as composed
 
 from mpm_ops.analysis import catalog, guard
 from mpm_ops.analysis.access import Login, application
-from mpm_ops.analysis.guard import Answer, Cut, Limits, Taken
+from mpm_ops.analysis.caps import checked_numeric, checked_rows, cut_after
+from mpm_ops.analysis.guard import Answer, Limits, Taken
 from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.result import Found, Result
-from mpm_ops.errors import NoDatabase, QueryError, UsageError
+from mpm_ops.errors import MpmOpsError, NoDatabase, QueryError, UsageError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.watched import WatchedConnection
 from mpm_ops.records import Company, Question
@@ -77,7 +78,8 @@ class CompanyReader:
         Looking raises NotReadOnly for anything but one SELECT, VALUES, TABLE or WITH; QueryError for what the server
         refuses.
         """
-        limits = Limits(rows=checked(max_rows))
+        limits = Limits(rows=checked_rows(max_rows))
+        checked_numeric(numeric)
 
         def ask() -> Found:
             began = time.monotonic()
@@ -214,9 +216,10 @@ class CompanyReader:
         """Say in an error which company it is about, and which name may have been meant."""
         try:
             yield
-        except QueryError as exc:
+        except MpmOpsError as exc:
             exc.company = self.name
-            exc.hint = self._suggestion(exc) or exc.hint
+            if isinstance(exc, QueryError):
+                exc.hint = self._suggestion(exc) or exc.hint
             raise
 
     @contextmanager
@@ -243,16 +246,3 @@ class CompanyReader:
             rows = guard.ask(connection, catalog.NAMES, limits=Limits(rows=None)).rows
         column = error.sqlstate == psycopg.errors.UndefinedColumn.sqlstate
         return catalog.near_misses(wanted, {str(name) for table, name in rows} if column else {str(t) for t, _ in rows})
-
-
-def cut_after(answer: Taken) -> str:
-    """Say where an answer was cut, and what lifts that limit."""
-    lifted = "max_rows=None lifts the cap" if answer.cut is Cut.ROWS else "more is too large: ask for less at a time"
-    return f"after {answer.count} rows; {lifted}"
-
-
-def checked(max_rows: int | None) -> int | None:
-    """Return the cap on rows. Raises UsageError for one that cannot be meant."""
-    if max_rows is not None and max_rows < 0:
-        raise UsageError(f"max_rows is {max_rows}", hint="Give a number of rows, or None for no cap.")
-    return max_rows

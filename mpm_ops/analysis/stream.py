@@ -98,7 +98,7 @@ class Stream:
     def _array(self, column: Column, values: Sequence[Any]) -> pa.Array:
         found = self._decoded(column, values) if self._is_binary else arrays.array(column, values)
         wanted = self._numeric == "float" and column.oid == _NUMERIC and pa.types.is_decimal(found.type)
-        return found.cast(pa.float64()) if wanted else found
+        return arrays.floats(found) if wanted else found
 
     def _decoded(self, column: Column, values: Raw) -> pa.Array:
         try:
