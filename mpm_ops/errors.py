@@ -34,6 +34,7 @@ Facts travel as attributes, so that a report never parses a sentence. No message
 
 from __future__ import annotations
 
+import unicodedata
 from typing import ClassVar
 
 from mpm_ops.harmless import harmless
@@ -63,8 +64,8 @@ class MpmOpsError(Exception):
     def lines(self) -> list[str]:
         """Return what there is to say, a line each: the message, the place in the statement, the hint."""
         where = f"{self.company}: " if self.company else ""
-        message = " ".join(str(self).splitlines())
-        return [f"{type(self).__name__}: {where}{message}", *([f"Hint: {self.hint}"] if self.hint else [])]
+        message, hint = (" ".join(text.splitlines()) for text in (str(self), self.hint))
+        return [f"{type(self).__name__}: {where}{message}", *([f"Hint: {hint}"] if hint else [])]
 
     def _render_traceback_(self) -> list[str]:
         """Be what a notebook shows instead of forty lines of frames; IPython asks for it by this name."""
@@ -230,4 +231,11 @@ def pointed(statement: str, position: int | None) -> list[str]:
     # A long line is cut around the place.
     cut = max(0, len(line) - _WIDTH * 2 // 3)
     start = f"{'…' if cut else ''}{line[cut:]}"
-    return [f"  {start}{rest[: _WIDTH - len(start)]}", f"  {' ' * len(start)}^"]
+    return [f"  {start}{rest[: _WIDTH - len(start)]}", f"  {' ' * sum(map(_columns, start))}^"]
+
+
+def _columns(character: str) -> int:
+    """Return how many columns of a terminal a character takes: two in Chinese, none for an accent on the one before."""
+    if unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -195,7 +195,13 @@ class Result:
         return faces.as_html(self.arrow.slice(0, SHOWN), self.footer)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self._repr_html_()}
+        from mpm_ops.analysis import faces
+
+        try:
+            return {"text/plain": str(self), "text/html": self._repr_html_()}
+        except MpmOpsError as exc:
+            # Raised, it would be shown, and the question asked, once for each face.
+            return faces.of_error(exc)
 
 
 def few(named: Sequence[str]) -> str:

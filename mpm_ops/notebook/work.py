@@ -64,10 +64,14 @@ class Work:
             shown = partial(self._on_error, exc)
         running.done.set()
         clock.join()
-        shown()
-        running.finalizer.detach()
-        self._running = None
-        self._on_change(False)
+        try:
+            shown()
+        except Exception as exc:  # noqa: BLE001 the same; and whatever it is, the next one can be begun
+            self._on_error(exc)
+        finally:
+            running.finalizer.detach()
+            self._running = None
+            self._on_change(False)
 
     def _tell_time(self, running: _Running) -> None:
         began = time.monotonic()

@@ -104,3 +104,17 @@ def test_what_is_outdated_at_once_is_not_looked_for() -> None:
         latest.look(lambda number=number: shown.append(f"looked for {number}"), lambda _: done.set())  # type: ignore[misc]  # binds it
     assert done.wait(SOON)
     assert shown == ["looked for 4"]
+
+
+def test_what_cannot_be_shown_is_told_and_the_next_one_begins() -> None:
+    seen = Seen()
+
+    def show() -> None:
+        raise ValueError("no face")
+
+    assert seen.work.start(lambda _: show)
+    assert seen.over.wait(SOON)
+    assert list(map(str, seen.told)) == ["True", "no face", "False"]
+    seen.over.clear()
+    assert seen.work.start(lambda _: seen.show("shown"))
+    assert seen.over.wait(SOON)
