@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from mpm_ops.errors import MpmOpsError
 from mpm_ops.harmless import harmless
 
 #: Characters of a value that are shown.
@@ -47,12 +46,6 @@ def as_html(table: pa.Table, footer: str) -> str:
         f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         f'<div style="{_MUTED}">{_escaped(footer)}</div>'
     )
-
-
-def of_error(exc: MpmOpsError) -> dict[str, str]:
-    """Return an error's few lines as text and as HTML."""
-    said = harmless("\n".join(exc.lines()))
-    return {"text/plain": said, "text/html": f'<pre role="alert">{html.escape(said)}</pre>'}
 
 
 def _cell(cell: str | None, style: str) -> str:

@@ -68,6 +68,7 @@ class Result:
         self.of = of
         self._ask = ask
         self._save = save
+        self._is_told = False
 
     @cached_property
     def _found(self) -> Found:
@@ -189,19 +190,24 @@ class Result:
 
         return faces.text(self.arrow.slice(0, SHOWN), self.footer)
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        if self._is_told:
+            self._is_told = False
+            return None
+        return self._html()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        try:
+            return {"text/plain": str(self), "text/html": self._html()}
+        except MpmOpsError:
+            # IPython shows it, and then asks for HTML: that would ask the question again, to fail again.
+            self._is_told = True
+            raise
+
+    def _html(self) -> str:
         from mpm_ops.analysis import faces
 
         return faces.as_html(self.arrow.slice(0, SHOWN), self.footer)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        from mpm_ops.analysis import faces
-
-        try:
-            return {"text/plain": str(self), "text/html": self._repr_html_()}
-        except MpmOpsError as exc:
-            # Raised, it would be shown, and the question asked, once for each face.
-            return faces.of_error(exc)
 
 
 def few(named: Sequence[str]) -> str:
