@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST = 30
 #: Texts that are times, how strptime reads them, and what it needs behind them.
 _TIMES = {r"\d{4}-\d{2}": ("%Y-%m", ""), r"\d{4}-\d{2}-\d{2}": ("%Y-%m-%d", ""), r"\d{4}-W\d{2}": ("%G-W%V-%u", "-1")}
+#: Of dates that are drawn as such: an axis goes on beyond its dates, and matplotlib's ends before year 1 and 10 000.
+_YEARS = range(1000, 9000)
 
 Scale = Literal["dates", "numbers", "names"]
 #: Numbers by place.
@@ -174,7 +176,7 @@ def _scaled(values: Sequence[Any]) -> tuple[Scale, Sequence[Any]]:
     present = [value for value in values if value is not None]
     if present and all(map(_is_number, present)):
         return "numbers", [None if value is None else float(value) for value in values]
-    if present and all(isinstance(value, dt.date) for value in present):
+    if present and all(isinstance(value, dt.date) and value.year in _YEARS for value in present):
         return "dates", values
     if present and all(isinstance(value, str) for value in present):
         for pattern, (form, behind) in _TIMES.items():

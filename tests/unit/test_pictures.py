@@ -410,3 +410,11 @@ def test_a_run_over_many_is_a_skyline_without_names() -> None:
     assert legend(ax) == ["failed (1)", "done (99)"]
     assert png(ax)
     assert png(pictures.fleet_progress(report()))
+
+
+@pytest.mark.parametrize("day", [dt.date(1, 1, 1), dt.date(9999, 12, 31)])
+def test_days_that_stand_for_never_are_names(day: dt.date) -> None:
+    frame = pd.DataFrame({"until": [day, dt.date(2026, 3, 1)], "n": [1, 2]})
+    drawn = pictures.plot(frame)
+    assert [label.get_text() for label in drawn.get_yticklabels()] == [str(day), "2026-03-01"]
+    assert drawn._repr_png_()  # type: ignore[attr-defined]  # of our own Axes
