@@ -121,17 +121,20 @@ class Opened:
         self._fetch(count, binary=False)
         return self.loaded(self._cursor.fetchall)
 
+    def kinds(self) -> list[int]:
+        """Return the oids of the columns' types; no row is made for that."""
+        self._pgconn.send_describe_portal(_CURSOR.encode())
+        described = self._arrived()
+        return [described.ftype(number) for number in range(described.nfields)]
+
     def raw(self, count: int) -> PGresult:
         """Fetch so many rows at most, or take those that were asked for ahead, as PostgreSQL's binary values."""
-        if not self._is_ahead:
-            self._fetch(count, binary=True)
-            result = self._cursor.pgresult
-        else:
+        if self._is_ahead:
             self._is_ahead = False
-            result = self._cursor.connection.wait(execute(self._pgconn))[-1]
+            return self._arrived()
+        self._fetch(count, binary=True)
+        result = self._cursor.pgresult
         assert result is not None  # noqa: S101 a FETCH has one
-        if result.status != ExecStatus.TUPLES_OK:
-            raise psycopg.errors.error_from_result(result)
         return result
 
     def ahead(self, count: int) -> None:
@@ -150,16 +153,21 @@ class Opened:
     def _pgconn(self) -> PGconn:
         return self._cursor.connection.pgconn
 
-    def again(self) -> None:
-        """Begin again with the first row, for `rows` that Arrow has types for; the snapshot stays the same."""
+    def as_written(self) -> None:
+        """Have `rows` return as the server's text what Arrow has no type for."""
         as_written(self._cursor)
-        self._cursor.execute(f'CLOSE "{_CURSOR}"'.encode(), prepare=False)
-        _send(self._cursor, _DECLARE, self._bound)
 
     def loaded(self, load: Callable[[], T]) -> T:
         """Return what `load` makes of values. Raises QueryError for one that Python has not."""
         with _values(self._bound, "taken over", "Ask for it as text: column::text."):
             return load()
+
+    def _arrived(self) -> PGresult:
+        """Wait for what was asked for."""
+        result: PGresult = self._cursor.connection.wait(execute(self._pgconn))[-1]
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise psycopg.errors.error_from_result(result)
+        return result
 
     def _fetch(self, count: int, *, binary: bool) -> None:
         self._cursor.execute(_fetch(count), binary=binary, prepare=False)

@@ -85,13 +85,14 @@ class Stream:
 
     def _fetched(self, count: int, *, first: bool) -> tuple[int, Sequence[Sequence[Any]]]:
         """Return how many rows came, and the values of each column: as they came, or where that cannot be, Python's."""
+        # Told before the first row is made: that may be what takes the time.
+        if first and not all(kind in DECODERS for kind in self._question.kinds()):
+            self._is_binary = False
+            self._question.as_written()
         if self._is_binary:
             result = self._question.raw(count)
-            if not first or all(column.oid in DECODERS for column in self.columns):
-                get, numbers = result.get_value, range(result.ntuples)
-                return len(numbers), [list(map(get, numbers, repeat(one))) for one in range(len(self.columns))]
-            self._is_binary = False
-            self._question.again()
+            get, numbers = result.get_value, range(result.ntuples)
+            return len(numbers), [list(map(get, numbers, repeat(one))) for one in range(len(self.columns))]
         rows = self._question.rows(count)
         return len(rows), list(zip(*rows, strict=True)) or [()] * len(self.columns)
 

@@ -163,6 +163,16 @@ def test_what_arrow_has_no_type_for_is_text_as_the_server_writes_it(
     assert found.table["x"].to_pylist() == [expected]
 
 
+def test_a_question_is_worked_on_once(connection: Any) -> None:
+    # A sequence counts how often, where it may.
+    connection.execute("CREATE TEMP SEQUENCE times")
+    for kind in ("int", "text", "int[]", "interval", "int4range"):
+        query = f"SELECT NULL::{kind} AS x, (SELECT count(*) FROM generate_series(1, 5)) + nextval('times') AS n"
+        for limits in (Limits(), Limits(rows=0)):
+            stream.gather(connection, query, limits=limits)
+    assert connection.execute("SELECT currval('times')").fetchone() == (10,)
+
+
 @pytest.mark.parametrize("value", ["'infinity'::interval", "'-infinity'::interval", "ARRAY['infinity'::interval]"])
 def test_an_interval_without_end_is_an_error(connection: Any, value: str) -> None:
     # psycopg takes it for an interval of nothing; servers before 17 do not have it.
