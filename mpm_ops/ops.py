@@ -444,6 +444,7 @@ class Ops:
         workers: int | None = None,
         errors: Literal["raise", "collect"] = "raise",
         personal_data: bool = False,
+        numeric: Numeric = "decimal",
     ) -> pd.DataFrame:
         """Ask all companies, or those named, the same question; one DataFrame with a first column `company`.
 
@@ -458,6 +459,7 @@ class Ops:
             workers=workers,
             errors=errors,
             personal_data=personal_data,
+            numeric=numeric,
         )
         return found.warned(stacklevel=2).df
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from psycopg.postgres import types
 
-from mpm_ops.analysis.guard import Column
+from mpm_ops.analysis.cursor import Column
 
 #: PostgreSQL type oid -> Arrow type. What is not listed arrives as text.
 _TYPES: dict[int, pa.DataType] = {

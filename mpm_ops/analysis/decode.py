@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mpm_ops.analysis.guard import Column
+from mpm_ops.analysis.cursor import Column
 
 #: The values of one column of a batch, as they came.
 Raw: TypeAlias = Sequence[bytes | None]

@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
-from psycopg.generators import execute
-from psycopg.pq import ExecStatus, Format, TransactionStatus
-from psycopg.pq.abc import PGconn, PGresult
+from psycopg.pq import TransactionStatus
 
 from mpm_ops.analysis import refusals
-from mpm_ops.analysis.params import Bound, Params, as_written, bind
+from mpm_ops.analysis.cursor import DECLARE, Column, Cursor, OpenQuestion, send
+from mpm_ops.analysis.params import Bound, Params, bind
 from mpm_ops.errors import QueryError
 from mpm_ops.postgres.text import is_text
 from mpm_ops.postgres.watched import TooLarge, Watch, WatchedConnection
 
-T = TypeVar("T")
-Cursor = psycopg.RawCursor[tuple[Any, ...]]
-
-#: Every question has a transaction of its own, so one name serves all.
-_CURSOR = "mpm"
-_DECLARE = f'DECLARE "{_CURSOR}" CURSOR FOR '
 #: Rows of the first round trip, and of the later ones at most: so many that they make about this many bytes.
 FIRST, _MOST, _BATCH = 20, 4_000, 8 * 1024 * 1024
 #: The server's transaction_timeout ends the session; it is for when the client is no more, so it comes second.
 _GRACE = 10
 _TRANSACTION_TIMEOUT_SINCE = 170000
-#: What psycopg and the types that it converts raise about a value: TypeError for a list of texts and tuples,
-#: ArithmeticError for one of integers and a NaN.
-_OF_VALUES = (
-    *(psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError),
-    *(ArithmeticError, TypeError, ValueError, RecursionError),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,23 +38,11 @@ class Limits:
     #: Seconds for the whole answer: the client cancels it on the server.
     deadline: float = 120
     #: Milliseconds for each round trip: the server gives up by itself.
-    statement: int = 60_000
+    statement: int = 120_000
     #: Milliseconds to wait for a lock, such as that of a migration.
     lock: int = 5_000
     #: Kilobytes for sorts and hashes, per node of the query plan.
     work_mem: int = 32 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column of an answer, as the server describes it."""
-
-    name: str
-    #: PostgreSQL's type oid.
-    oid: int
-    #: Digits before and after the point for numeric(p, s), else None.
-    precision: int | None
-    scale: int | None
 
 
 class Cut(StrEnum):
@@ -104,76 +79,6 @@ class Answer(Taken):
         return self.cut is not None
 
 
-class Opened:
-    """A question that is open on the server: its rows are fetched as they are wanted."""
-
-    def __init__(self, cursor: Cursor, bound: Bound) -> None:
-        self._cursor = cursor
-        self._bound = bound
-        #: What the rows have; known once some were fetched.
-        self.columns: tuple[Column, ...] = ()
-        #: Whether rows were asked for that have not been taken yet.
-        self._is_ahead = False
-        _send(cursor, _DECLARE, bound)
-
-    def rows(self, count: int) -> list[tuple[Any, ...]]:
-        """Fetch so many rows at most, as Python's values. Raises QueryError for a value that Python has not."""
-        self._fetch(count, binary=False)
-        return self.loaded(self._cursor.fetchall)
-
-    def kinds(self) -> list[int]:
-        """Return the oids of the columns' types; no row is made for that."""
-        self._pgconn.send_describe_portal(_CURSOR.encode())
-        described = self._arrived()
-        return [described.ftype(number) for number in range(described.nfields)]
-
-    def raw(self, count: int) -> PGresult:
-        """Fetch so many rows at most, or take those that were asked for ahead, as PostgreSQL's binary values."""
-        if self._is_ahead:
-            self._is_ahead = False
-            return self._arrived()
-        self._fetch(count, binary=True)
-        result = self._cursor.pgresult
-        assert result is not None  # noqa: S101 a FETCH has one
-        return result
-
-    def ahead(self, count: int) -> None:
-        """Ask for so many rows, and do not wait: the server works on them while those before are decoded."""
-        self._pgconn.send_query_params(_fetch(count), None, result_format=Format.BINARY)
-        self._pgconn.flush()
-        self._is_ahead = True
-
-    def close(self) -> None:
-        """Have nothing under way on the server."""
-        if self._is_ahead and not self._cursor.connection.closed:
-            self._cursor.connection.cancel_safe(timeout=1)
-            self._cursor.connection.wait(execute(self._pgconn))
-
-    @property
-    def _pgconn(self) -> PGconn:
-        return self._cursor.connection.pgconn
-
-    def as_written(self) -> None:
-        """Have `rows` return as the server's text what Arrow has no type for."""
-        as_written(self._cursor)
-
-    def loaded(self, load: Callable[[], T]) -> T:
-        """Return what `load` makes of values. Raises QueryError for one that Python has not."""
-        with _values(self._bound, "taken over", "Ask for it as text: column::text."):
-            return load()
-
-    def _arrived(self) -> PGresult:
-        """Wait for what was asked for."""
-        result: PGresult = self._cursor.connection.wait(execute(self._pgconn))[-1]
-        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            raise psycopg.errors.error_from_result(result)
-        return result
-
-    def _fetch(self, count: int, *, binary: bool) -> None:
-        self._cursor.execute(_fetch(count), binary=binary, prepare=False)
-        self.columns = self.columns or tuple(map(_column, self._cursor.description or ()))
-
-
 @contextmanager
 def opened(
     connection: WatchedConnection,
@@ -182,7 +87,7 @@ def opened(
     *,
     limits: Limits,
     stop: threading.Event | None = None,
-) -> Iterator[Opened]:
+) -> Iterator[OpenQuestion]:
     """Open one read-only statement; the transaction is always rolled back.
 
     The text goes to the server as `DECLARE ... CURSOR FOR <text>`, whose grammar takes exactly one SELECT, VALUES,
@@ -194,8 +99,8 @@ def opened(
     Raises NotReadOnly for a write, a command or a second statement, QueryError with its position for all else.
     """
     bound = _bound(query, params)
-    with _transaction(connection, bound, limits, stop, before=len(_DECLARE)) as cursor:
-        question = Opened(cursor, bound)
+    with _transaction(connection, bound, limits, stop, before=len(DECLARE)) as cursor:
+        question = OpenQuestion(cursor, bound)
         try:
             yield question
         finally:
@@ -229,9 +134,9 @@ def explain(
     EXPLAIN takes a DECLARE as well as a query, and so no other text than `ask` does. Raises what `ask` raises.
     """
     bound, limits = _bound(query, params), limits or Limits()
-    command = f"EXPLAIN (ANALYZE {'on' if analyze else 'off'}) {_DECLARE}"
+    command = f"EXPLAIN (ANALYZE {'on' if analyze else 'off'}) {DECLARE}"
     with _transaction(connection, bound, limits, None, before=len(command)) as cursor:
-        _send(cursor, command, bound)
+        send(cursor, command, bound)
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
@@ -239,28 +144,6 @@ def _bound(query: str, params: Params) -> Bound:
     if not is_text(query):
         raise QueryError("the statement holds a character that is no text")
     return bind(query, params)
-
-
-def _send(cursor: Cursor, command: str, bound: Bound) -> None:
-    """Send one statement: what is asked for in binary goes by the extended protocol, which refuses a second one.
-
-    Nothing is prepared, here and elsewhere: the rollback would throw it away, for a round trip.
-    """
-    with _values(bound, "sent", "A value is a number, a text, a date or time, bytes, or a list of one kind of them."):
-        cursor.execute((command + bound.text).encode(), bound.values, binary=True, prepare=False)
-
-
-@contextmanager
-def _values(bound: Bound, verb: str, hint: str) -> Iterator[None]:
-    """Turn what psycopg says of a value in the block, without a word of the server, into our error."""
-    try:
-        yield
-    except _OF_VALUES as exc:
-        if isinstance(exc, psycopg.Error) and exc.sqlstate:
-            raise
-        # Of the words of decimal's errors nobody is the wiser.
-        why = type(exc).__name__ if isinstance(exc, ArithmeticError) else str(exc).partition(" using placeholder")[0]
-        raise QueryError(f"a value cannot be {verb}: {why}", statement=bound.query, hint=hint) from exc
 
 
 @contextmanager
@@ -319,7 +202,7 @@ def _end(connection: WatchedConnection) -> None:
         connection.close()
 
 
-def _rows(question: Opened, limits: Limits) -> Answer:
+def _rows(question: OpenQuestion, limits: Limits) -> Answer:
     rows: list[tuple[Any, ...]] = []
     size, count = 0, FIRST
     # One more than the cap tells whether there was more.
@@ -342,10 +225,6 @@ def _rows(question: Opened, limits: Limits) -> Answer:
     return Answer(columns=question.columns, rows=rows, cut=Cut.ROWS)
 
 
-def _fetch(count: int) -> bytes:
-    return f'FETCH FORWARD {count:d} FROM "{_CURSOR}"'.encode()
-
-
 def next_count(rows: int, size: int) -> int:
     """Return how many rows to fetch next, after so many that took `size` bytes."""
     return max(1, min(_MOST, _BATCH * rows // max(size, 1)))
@@ -359,7 +238,3 @@ def _weight(value: object) -> int:
     if isinstance(value, dict):
         return 16 + sum(map(_weight, value)) + sum(map(_weight, value.values()))
     return 16
-
-
-def _column(column: psycopg.Column) -> Column:
-    return Column(name=column.name, oid=column.type_code, precision=column.precision, scale=column.scale)

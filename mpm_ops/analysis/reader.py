@@ -100,12 +100,19 @@ class CompanyReader:
 
         return Result(sql, of=self.name, ask=ask, save=save)
 
-    def read_sql(self, sql: str, *, params: Params = None, max_rows: int | None = 10_000) -> pd.DataFrame:
+    def read_sql(
+        self,
+        sql: str,
+        *,
+        params: Params = None,
+        max_rows: int | None = 10_000,
+        numeric: Numeric = "decimal",
+    ) -> pd.DataFrame:
         """Ask one question and return its rows as a DataFrame of Arrow-backed columns: `query(…).df`, with a warning.
 
         The warning is Truncated, when the answer was cut; `df.attrs["truncated"]` tells it, too. Raises as `query`.
         """
-        return self.query(sql, params=params, max_rows=max_rows).warned(stacklevel=2).df
+        return self.query(sql, params=params, max_rows=max_rows, numeric=numeric).warned(stacklevel=2).df
 
     def table(self, name: str, *, max_rows: int | None = 10_000) -> Result:
         """Return the rows of a table, with the columns that may be read. Raises UsageError."""

@@ -50,7 +50,7 @@ def explained(exc: psycopg.Error, bound: Bound, *, before: int) -> MpmOpsError:
             hint=_ONLY_ONE_SELECT,
         )
     if isinstance(exc, errors.InsufficientPrivilege):
-        found.hint = "This login was not granted that table or column."
+        found.hint = "This login was not granted that."
     if isinstance(exc, errors.QueryCanceled) and not found.hint:
         found.hint = _ASK_FOR_LESS
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,17 +70,22 @@ class Result:
         self._ask = ask
         self._save = save
         self._is_told = False
+        self._answer: Found | None = None
+        #: Threads that look at once ask once.
+        self._asking = threading.RLock()
 
-    @cached_property
+    @property
     def _found(self) -> Found:
-        with briefly():
-            load(_HEAVY)
-            return self._ask()
+        with self._asking, briefly():
+            if self._answer is None:
+                load(_HEAVY)
+                self._answer = self._ask()
+            return self._answer
 
     @property
     def is_asked(self) -> bool:
         """Whether the answer is here already."""
-        return "_found" in self.__dict__
+        return self._answer is not None
 
     @property
     def arrow(self) -> pa.Table:

@@ -16,8 +16,9 @@ from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
 from mpm_ops.analysis import arrays, frames
+from mpm_ops.analysis.cursor import Column, OpenQuestion
 from mpm_ops.analysis.decode import DECODERS, Declined, Raw
-from mpm_ops.analysis.guard import FIRST, Column, Cut, Limits, Opened, Taken, next_count, opened
+from mpm_ops.analysis.guard import FIRST, Cut, Limits, Taken, next_count, opened
 from mpm_ops.analysis.params import Params
 from mpm_ops.postgres.watched import TooLarge, WatchedConnection
 
@@ -37,7 +38,7 @@ class Stream:
     """The rows of one question while they arrive."""
 
     def __init__(
-        self, question: Opened, limits: Limits, context: AdaptContext, *, keep: bool, numeric: Numeric
+        self, question: OpenQuestion, limits: Limits, context: AdaptContext, *, keep: bool, numeric: Numeric
     ) -> None:
         self._question = question
         self._limits = limits

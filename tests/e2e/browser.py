@@ -57,8 +57,8 @@ class Visit:
         idle = self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
         expect(idle).to_be_visible(timeout=START)
 
-    def run_all(self) -> None:
-        """Run all cells, as the menu does, and wait for the last one."""
+    def run_all(self, *, errors: int = 0) -> None:
+        """Run all cells, as the menu does, and wait for the last one; so many of them end in an error."""
         prompts = self.page.locator(".jp-CodeCell .jp-InputArea-prompt")
         for _ in range(3):
             self.page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -70,6 +70,8 @@ class Visit:
         # An error would leave those behind it without a number.
         for prompt in prompts.all():
             expect(prompt).to_have_text(_NUMBERED, timeout=RUN)
+        shown = self.page.locator('.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"]')
+        expect(shown).to_have_count(errors)
 
     def save(self) -> None:
         """Save the notebook."""

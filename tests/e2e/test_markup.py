@@ -70,7 +70,7 @@ def written(folder: Path) -> str:
 
 def test_markup_stays_text(visit: Visit, hostile: None, tmp_path: Path) -> None:
     visit.open(written(visit.folder))
-    visit.run_all()
+    visit.run_all(errors=1)
     page, app, board = visit.page, visit.page.locator(".mpm-explore"), visit.page.locator(".mpm-board")
     app.locator(".mpm-company input").fill(NAME)
     app.locator(".mpm-company input").press("Enter")

@@ -133,7 +133,7 @@ def test_the_deadline_is_for_the_whole_answer(company: mpm_ops.CompanyReader) ->
 
 
 def test_the_server_knows_the_deadline_too(company: mpm_ops.CompanyReader) -> None:
-    assert company.show("statement_timeout") == "1min"
+    assert company.show("statement_timeout") == "2min"
     with company._connection() as connection:
         version = connection.info.server_version
     if version >= 170000:
