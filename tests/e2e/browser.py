@@ -58,7 +58,7 @@ class Visit:
         expect(idle).to_be_visible(timeout=START)
 
     def run_all(self, *, errors: int = 0) -> None:
-        """Run all cells, as the menu does, and wait for the last one; so many of them end in an error."""
+        """Run all cells, as the menu does, and wait for the last one; so many of them show an error or a warning."""
         prompts = self.page.locator(".jp-CodeCell .jp-InputArea-prompt")
         for _ in range(3):
             self.page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -70,7 +70,7 @@ class Visit:
         # An error would leave those behind it without a number.
         for prompt in prompts.all():
             expect(prompt).to_have_text(_NUMBERED, timeout=RUN)
-        shown = self.page.locator('.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"]')
+        shown = self.page.locator('.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"]')
         expect(shown).to_have_count(errors)
 
     def save(self) -> None:
