@@ -54,8 +54,8 @@ class Visit:
         """Open a notebook, and wait until its kernel is there."""
         self.page.goto(f"{self._url}lab/tree/{name}?reset&token={self._token}")
         expect(self.page.locator(".jp-Notebook")).to_be_visible(timeout=START)
-        idle = self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-        expect(idle).to_be_visible(timeout=START)
+        # The notebook's own indicator is idle before its kernel is connected.
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=START)
 
     def run_all(self, *, errors: int = 0) -> None:
         """Run all cells, as the menu does, and wait for the last one; so many of them show an error or a warning."""

@@ -48,5 +48,6 @@ def visit(address: tuple[str, str, Path], tmp_path: Path) -> Iterator[Visit]:
         page: Page = context.pages[0]
         visit = Visit(page, url, token, books, SHOTS)
         yield visit
+        visit.shoot("last")  # of a test that fails, where it was
         visit.assert_clean()
         context.close()

@@ -30,7 +30,7 @@ def active(connection: psycopg.Connection) -> int:
 def test_an_analyst_asks_and_stops(visit: Visit, server: Server) -> None:
     visit.open("01_quickstart.ipynb")
     visit.run_all()
-    page, app = visit.page, visit.page.locator(".mpm-explore")
+    app = visit.page.locator(".mpm-explore")
     app.scroll_into_view_if_needed()
     visit.shoot("01-quickstart")
 
@@ -47,12 +47,14 @@ def test_an_analyst_asks_and_stops(visit: Visit, server: Server) -> None:
     visit.shoot("01-explore", app)
 
     editor.fill("SELECT nme\nFROM people")
+    expect(app.locator(".mpm-status")).to_have_text("")
     app.locator(".mpm-run").click()
     expect(app.locator(".mpm-status")).to_contain_text("Did you mean name", timeout=RUN)
     visit.shoot("01-explore-error", app)
 
     with server.connect("postgres") as connection:
         editor.fill(BOMB)
+        expect(app.locator(".mpm-status")).to_have_text("")
         app.locator(".mpm-run").click()
         until(lambda: active(connection) == 1)
         visit.shoot("01-explore-running", app)
@@ -62,7 +64,7 @@ def test_an_analyst_asks_and_stops(visit: Visit, server: Server) -> None:
         assert time.monotonic() - began < 2
     expect(app.locator(".mpm-run")).to_be_enabled(timeout=RUN)
     editor.fill("SELECT 41 + 1 AS answer")
-    page.keyboard.press("Tab")
+    expect(app.locator(".mpm-status")).to_have_text("")
     app.locator(".mpm-run").click()
     expect(app.locator(".mpm-result td").first).to_have_text("42", timeout=RUN)
 

@@ -90,6 +90,7 @@ def test_markup_stays_text(visit: Visit, hostile: None, tmp_path: Path) -> None:
         waiting.value.save_as(tmp_path / "download")
         assert SCRIPT in read(tmp_path / "download")
     app.locator(".mpm-editor textarea").fill(WRONG)
+    expect(app.locator(".mpm-status")).to_have_text("")
     app.locator(".mpm-run").click()
     expect(app.locator(".mpm-status")).to_contain_text(f'column "{SCRIPT}" does not exist', timeout=RUN)
 

@@ -48,9 +48,9 @@ class AskView:
             tooltip="The SQL of the question",
             placeholder="SELECT …",
             rows=8,
-            continuous_update=False,
             width="auto",
         )
+        self.editor.observe(lambda _: self._edited(), "value")
         self.run = controls.button("Run", "run", self.start, tooltip="Ask the question", icon="play", kind="primary")
         self.stop = controls.button("Stop", "stop", self._stop, tooltip="Cancel it on the server", icon="stop")
         self.back = controls.button("Back", "back", self._back, tooltip="The text before a table was chosen")
@@ -121,10 +121,16 @@ class AskView:
         self.stop.disabled = True
         self.work.stop()
 
+    def _edited(self) -> None:
+        """Show that the text has arrived: a click would be faster than it, and ask what stood there before."""
+        if not self.work.is_running:
+            self.status.value = ""
+        self._changed(self.work.is_running)
+
     def _back(self) -> None:
         self.editor.value, self._before = self._before, self.editor.value
 
     def _changed(self, running: bool) -> None:
-        self.run.disabled = running or self._choice is None
+        self.run.disabled = running or self._choice is None or not str(self.editor.value).strip()
         self.stop.disabled = not running
         self.back.disabled = not self._before
