@@ -282,7 +282,7 @@ def reads_within_limits(ops: Ops) -> None:
     said = "SELECT name, setting FROM pg_settings WHERE name = ANY (:names)"
     wanted = {
         "transaction_read_only": "on",
-        "statement_timeout": "60000",
+        "statement_timeout": "120000",
         "lock_timeout": "5000",
         "work_mem": str(32 * 1024),
         "search_path": "masked, public, pg_catalog",
