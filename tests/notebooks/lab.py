@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -41,6 +42,8 @@ def lab(settings: Settings, folder: Path, *variables: str) -> Iterator[tuple[sub
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # As in a terminal; what a script starts in the background hears no Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             assert process.stderr is not None
