@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -59,9 +59,13 @@ class Writer:
         if self._size >= _GROUP:
             self._flush()
 
-    def close(self) -> None:
-        """Write what is waiting, and the end of the file."""
+    def finish(self) -> None:
+        """Write what is waiting."""
         self._flush()
+        self.close()
+
+    def close(self) -> None:
+        """Write the end of the file; what is waiting is left out."""
         if self._file is not None:
             self._file.close()
 
@@ -158,11 +162,9 @@ def _written(path: Path) -> Iterator[Writer]:
     """Lend a writer; the file takes its name at the end of the block, and is gone after an error."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        writer = Writer(part)
-        try:
+        with closing(Writer(part)) as writer:
             yield writer
-        finally:
-            writer.close()
+            writer.finish()
         part.replace(path)
     except OSError as exc:
         raise UsageError(f"{path} cannot be written: {exc.strerror or exc}") from exc
