@@ -20,6 +20,7 @@ from pathlib import Path
 import temporary_server  # noqa: F401 what it sets is for the server that is started here, too
 
 import mpm_ops
+from mpm_ops.errors import MpmOpsError
 
 ROOT = Path(__file__).parents[1]
 POOL = "mpm-ops"
@@ -53,17 +54,19 @@ def running(name: str, command: list[str], environment: Mapping[str, str]) -> It
                     continue
 
 
-def until_healthy(server: subprocess.Popen[bytes], api: str) -> None:
-    """Wait until the server answers. Raises Ended when it ends instead, or does not answer."""
+def until_healthy(server: subprocess.Popen[bytes], api: str, stop: threading.Event) -> None:
+    """Wait until the server answers, or until `stop`. Raises Ended when it ends instead, or does not answer."""
     end = time.monotonic() + START
     while time.monotonic() < end:
+        if stop.wait(0.2):
+            return
         if server.poll() is not None:
             raise Ended("Prefect's server ended; is its port in use? Another one: --port")
         try:
             with urllib.request.urlopen(f"{api}/health", timeout=5):  # noqa: S310 our own address
                 return
         except OSError:
-            time.sleep(0.2)
+            continue
     raise Ended(f"Prefect's server did not answer within {START} s")
 
 
@@ -77,7 +80,7 @@ def main() -> int:
         signal.signal(sign, lambda *_: stop.set())
     try:
         return serve(port, stop)
-    except Ended as exc:
+    except (Ended, MpmOpsError) as exc:
         sys.stderr.write(f"Error: {exc}\n")
         return 1
 
@@ -85,7 +88,8 @@ def main() -> int:
 def serve(port: int, stop: threading.Event) -> int:
     """Run it all until `stop` is set; return 0, or 1 when a part ended by itself."""
     api = f"http://127.0.0.1:{port}/api"
-    home = mpm_ops.Settings().home
+    with mpm_ops.connect() as ops:
+        home = ops.settings.home
     environment = {
         "PREFECT_HOME": str(home / "prefect"),
         "MPM_OPS_DEPLOY_DIR": str(ROOT),
@@ -96,7 +100,7 @@ def serve(port: int, stop: threading.Event) -> int:
     with ExitStack() as stack:
         command = prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
         server = stack.enter_context(running("server", command, environment))
-        until_healthy(server, api)
+        until_healthy(server, api, stop)
         steps = [
             prefect("work-pool", "create", POOL, "--type", "process", "--overwrite"),
             prefect("--no-prompt", "deploy", "--all"),
@@ -104,8 +108,10 @@ def serve(port: int, stop: threading.Event) -> int:
         if os.environ.get("MPM_OPS_ALERT_URL"):
             steps.append([sys.executable, str(ROOT / "flows" / "alerts.py")])
         for step in steps:
-            if not stop.is_set():
-                subprocess.run(step, env=environment, cwd=ROOT, check=True)  # noqa: S603 our own
+            if stop.is_set():
+                return 0
+            if subprocess.run(step, env=environment, cwd=ROOT, check=False).returncode:  # noqa: S603 our own
+                raise Ended(f"this failed, and says why above: {' '.join(step[1:])}")
         worker = stack.enter_context(running("worker", prefect("worker", "start", "--pool", POOL), environment))
         sys.stdout.write(f"\nPrefect's UI: http://127.0.0.1:{port}   its API: {api}   Ctrl-C ends everything.\n")
         sys.stdout.flush()
