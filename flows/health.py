@@ -19,6 +19,7 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
 import mpm_ops
+from mpm_ops.errors import FleetFailed
 
 #: What was found: where, what, and what puts it right.
 Finding = dict[str, str]
@@ -99,7 +100,8 @@ def nightly_health(policy: ReapPolicy | None = None) -> State[list[Finding]]:
     rows = [{"look": name, **one} for name, findings in found.items() for one in findings]
     if rows:
         create_table_artifact(rows, key="nightly-health-findings", description="What needs attention, and its fix")
-        return Failed(message=summary, data=rows)
+        # An error, as in migrate_companies.py.
+        return Failed(message=summary, data=FleetFailed(summary, report=rows))
     return Completed(message=f"{summary}; ended: {len(ended)}", data=rows)
 
 

@@ -25,6 +25,7 @@ from rich.text import Text
 import mpm_ops
 from mpm_ops import FleetReport
 from mpm_ops.cli.terminal import Terminal
+from mpm_ops.errors import FleetFailed
 from mpm_ops.harmless import harmless
 
 
@@ -100,7 +101,9 @@ def migrate_companies(policy: MigratePolicy | None = None) -> State[FleetReport]
         early = f"; {report.ended}: {report.reason}" if report.ended != "finished" else ""
         busy = f"; {report.counts[mpm_ops.Status.BUSY]} busy" if report.counts[mpm_ops.Status.BUSY] else ""
         failed = f"{len(report.failed) + missing}/{len(ids)} companies failed"
-        return Failed(message=f"{failed}{causes}{busy}{early}", data=report)
+        message = f"{failed}{causes}{busy}{early}"
+        # An error, which is what a worker expects of a failed state: it stumbles over anything else.
+        return Failed(message=message, data=FleetFailed(message, report=report))
     return Completed(message=str(report), data=report)
 
 
@@ -108,7 +111,8 @@ def main() -> int:
     """Run the flow here and now, and print its report."""
     state = migrate_companies(return_state=True)
     # Prefect wraps what a state carries.
-    report = getattr(state.data, "result", state.data)
+    found = getattr(state.data, "result", state.data)
+    report = found.report if isinstance(found, FleetFailed) else found
     console = Terminal(markup=False, emoji=False, highlight=False)
     if isinstance(report, FleetReport) and report.outcomes:
         table = Table(*report.rows()[0], title=f"migrate-companies: {state.type.value if state.type else state.name}")

@@ -24,7 +24,7 @@
     │   ├── PreflightFailed         an assertion that a revision brings found rows
     │   ├── Busy                    another runner holds the lock of this database
     │   └── StateChanged            the database left the state that its plan was made for
-    ├── FleetFailed                 some companies of a run failed; carries the report
+    ├── FleetFailed                 some companies of a run failed; carries its report
     ├── LinterMissing               exit code 2: squawk is not installed
     ├── ProvisionError              a registration failed and was undone
     └── Refused                     a destructive verb without consent
@@ -201,6 +201,11 @@ class StateChanged(MigrationError):
 
 class FleetFailed(MpmOpsError):
     """Some companies of a run failed."""
+
+    def __init__(self, message: str = "", *, report: object = None, hint: str = "", company: str = "") -> None:
+        super().__init__(message, hint=hint, company=company)
+        #: The account of the run, or what it found; None when there is none.
+        self.report = report
 
 
 class LinterMissing(MpmOpsError):

@@ -13,37 +13,21 @@ import pytest
 import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.health import ReapPolicy, nightly_health, reap
 from flows.migrate_companies import MigratePolicy, main, migrate_companies
 from flows.provision_company import NewCompany, provision_company
 from mpm_ops import Company, FleetReport, Ops, Settings
+from mpm_ops.errors import FleetFailed
 from mpm_ops.postgres.server import Server
 from tests.conftest import reopen
 from tests.integration.test_migrations import own_revision
-from tests.integration.test_register import environment
 
 Register = Callable[..., Company]
 pytestmark = [
     pytest.mark.slow,  # its server starts for half a minute
     pytest.mark.filterwarnings("default"),  # Prefect's own, of which we change nothing
 ]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def prefect() -> Iterator[None]:
-    """One Prefect server for all tests: starting it takes about 20 seconds."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def installed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Flows read their settings from the environment, as a deployment's do."""
-    for name, value in environment(settings).items():
-        if name.startswith("MPM_OPS_"):
-            monkeypatch.setenv(name, value)
 
 
 def test_all_companies_are_migrated_in_batches_and_reported(ops: Ops, settings: Settings, register: Register) -> None:
@@ -74,7 +58,9 @@ def test_one_bad_company_makes_the_run_failed_and_is_counted(
     state = migrate_companies(return_state=True)
     assert state.is_failed()
     assert state.message == "1/3 companies failed: 1 cause"
-    report = getattr(state.data, "result", state.data)
+    error = getattr(state.data, "result", state.data)
+    assert isinstance(error, FleetFailed)
+    report = error.report
     assert isinstance(report, FleetReport)
     assert [outcome.company for outcome in report.failed] == ["Company 1"]
     assert [found.state for found in ops.tenant_states()] == ["current", "behind", "current"]
