@@ -1,0 +1,114 @@
+"""`make ui`: Prefect's server, the deployments, a worker, an alert; Ctrl-C ends all of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from mpm_ops import Settings
+from mpm_ops.postgres import databases
+from mpm_ops.postgres.server import Server
+from tests.conftest import PREFIX
+from tests.e2e.browser import QUIET, RUN, SHOTS, chromium
+from tests.integration.test_register import environment
+from tests.notebooks.driving import until
+from tests.notebooks.lab import ROOT, free_port
+
+pytestmark = pytest.mark.filterwarnings("default")  # Prefect's own
+
+
+@contextmanager
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Lend the address of a webhook, and what it was told."""
+    told: list[dict[str, Any]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/hook", told
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def asked(api: str, path: str, data: dict[str, Any] | None = None) -> Any:
+    """Ask Prefect's API, and return its answer."""
+    body = None if data is None else json.dumps(data).encode()
+    request = urllib.request.Request(f"{api}{path}", data=body, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+def test_a_fleet_is_looked_after_by_deployments(demo: Settings, server: Server, tmp_path: Path) -> None:
+    port = free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    with webhook() as (url, told), (tmp_path / "ui.log").open("wb") as log:
+        ui = subprocess.Popen(
+            [sys.executable, str(ROOT / "flows" / "ui.py"), "--port", str(port)],
+            env={**environment(demo), "MPM_OPS_ALERT_URL": url, "PREFECT_HOME": str(tmp_path / "prefect")},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            until(lambda: ui.poll() is not None or b"Ctrl-C ends" in (tmp_path / "ui.log").read_bytes(), seconds=200)
+            names = {one["name"]: one["id"] for one in asked(api, "/deployments/filter", {})}
+            assert {"migrate-companies", "nightly-health", "reap"} <= set(names)
+            # Its scheduler has made runs of what has a schedule.
+            until(lambda: asked(api, "/flow_runs/filter", {"flow_runs": {"state": {"name": {"any_": ["Scheduled"]}}}}))
+            with server.connect("postgres") as connection:
+                databases.create(connection, f"{PREFIX}company_99", owner=demo.owner_role)
+            run = asked(api, f"/deployments/{names['nightly-health']}/create_flow_run", {})
+            until(lambda: asked(api, f"/flow_runs/{run['id']}")["state_type"] in ("FAILED", "COMPLETED"), seconds=120)
+            ended = asked(api, f"/flow_runs/{run['id']}")
+            assert (ended["state_type"], ended["state"]["message"].split(":")[0]) == ("FAILED", "needs attention")
+            until(lambda: told, seconds=60)
+            assert told[0]["message"] == ended["state"]["message"]
+            assert "audit 1" in told[0]["text"]
+            look(port, run["id"])
+            assert b"TypeError" not in (tmp_path / "ui.log").read_bytes()
+        finally:
+            family = [psutil.Process(ui.pid), *psutil.Process(ui.pid).children(recursive=True)]
+            os.kill(ui.pid, signal.SIGINT)
+            assert ui.wait(60) == 0
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert not alive
+
+
+def look(port: int, run: str) -> None:
+    """Take pictures of the deployments, and of the run with what it found."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"http://127.0.0.1:{port}/deployments")
+        expect(page.get_by_text("migrate-companies").first).to_be_visible(timeout=RUN)
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SHOTS / "prefect-deployments.png")
+        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{run}")
+        page.get_by_text("Artifacts", exact=True).last.click(timeout=RUN)
+        expect(page.get_by_text("nightly-health-findings").first).to_be_visible(timeout=RUN)
+        page.screenshot(path=SHOTS / "prefect-run.png")
+        browser.close()
