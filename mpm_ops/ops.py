@@ -41,9 +41,11 @@ from mpm_ops.companies import audit as auditing
 from mpm_ops.companies import reconcile as reconciling
 from mpm_ops.companies import register as registering
 from mpm_ops.companies import rehearse as rehearsing
+from mpm_ops.companies import share as sharing
 from mpm_ops.companies.findings import AuditFinding, Repaired
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.member import RunMember
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
 from mpm_ops.companies.rehearsal import Rehearsal
@@ -342,6 +344,19 @@ class Ops:
         return auditing.repair(self._installation, findings)
 
     # Runs
+
+    def share_run(self, companies: Companies = None, *, policy: Policy | None = None, batch: int = 50) -> RunMember:
+        """Begin a migrate-tenant run that several processes share, in batches of so many companies; nothing is touched.
+
+        What comes back leads it: `take` its batches until none is left, then `end` it, and close it. Canary, waves,
+        gate and budget are of all companies together; where the preflight stops the run, it is over.
+        """
+        course = courses.upgrade(self._installation, self._chosen(companies, policy))
+        return sharing.share(self._installation, course, policy=self._policy(policy), size=batch)
+
+    def join_run(self, run_id: int) -> RunMember:
+        """Take part in a run that another process shares. Raises UnknownRun."""
+        return RunMember(self._installation, run_id)
 
     def runs(self, *, limit: int = 20) -> list[Run]:
         """List the last fleet runs, newest first. Read-only."""

@@ -12,19 +12,29 @@ from mpm_ops.errors import UnknownRun
 from mpm_ops.postgres import locks
 from mpm_ops.records import Applied, Failure, Outcome, Run, Status
 
-# A run that is not closed and whose lock nobody holds was killed.
-_RUN = """
-    SELECT r.id, r.action, r.operator, r.policy, r.plans, r.started_at, r.finished_at, r.reason, r.resumes,
-           CASE WHEN r.state <> 'running' THEN r.state
-                WHEN l.pid IS NULL THEN 'abandoned' WHEN r.paused THEN 'paused' ELSE 'running' END AS state,
-           coalesce((SELECT jsonb_object_agg(status, n) FROM (
-               SELECT status, count(*) AS n FROM ops.outcomes WHERE run_id = r.id GROUP BY status
-           ) AS c), '{}') AS counts
-    FROM ops.runs r
-    LEFT JOIN pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND l.classid = %(class)s AND l.objid::bigint = (hashtext('run ' || r.id)::bigint & 4294967295)
+# The outcomes of a run and of its parts: of a company the last one that says what was done, and where the first of them
+# found it. Those of the shared run itself are the oldest, and are about whom no part came to.
+_OUTCOMES = """
+    SELECT DISTINCT ON (o.company_id) o.*,
+           first_value(o.before) OVER (PARTITION BY o.company_id ORDER BY o.run_id) AS found
+    FROM ops.outcomes o JOIN ops.runs its ON its.id = o.run_id
+    WHERE its.id = {run} OR its.part_of = {run} ORDER BY o.company_id, o.status = 'untouched', o.run_id DESC
 """
+# Processes that share a run hold its lock together. A run that is not closed and whose lock nobody holds was killed.
+_LOCKED = """
+    (SELECT count(*) > 0 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.classid = %(class)s AND l.objid::bigint = (hashtext('run ' || r.id)::bigint & 4294967295))
+"""
+_RUN = f"""
+    SELECT r.id, r.action, r.operator, r.policy, r.plans, r.started_at, r.finished_at, r.reason, r.resumes, r.part_of,
+           CASE WHEN r.state <> 'running' THEN r.state
+                WHEN NOT {_LOCKED} THEN 'abandoned' WHEN r.paused THEN 'paused' ELSE 'running' END AS state,
+           coalesce((SELECT jsonb_object_agg(status, n) FROM (
+               SELECT status, count(*) AS n FROM ({_OUTCOMES.format(run="r.id")}) AS last GROUP BY status
+           ) AS c), '{{}}') AS counts
+    FROM ops.runs r
+"""  # noqa: S608 no value
 
 #: Of an outcome `o` in a run `r`: the company was moved, or may have been. A refresh may end where it began.
 _MOVED = """(
@@ -33,9 +43,9 @@ _MOVED = """(
 
 
 def runs(connection: psycopg.Connection, *, limit: int) -> list[Run]:
-    """List the last `limit` runs, newest first."""
+    """List the last `limit` runs, newest first; not those that are parts of another."""
     with connection.cursor(row_factory=class_row(Run)) as cursor:
-        query = _RUN + "ORDER BY r.id DESC LIMIT %(limit)s"
+        query = _RUN + "WHERE r.part_of IS NULL ORDER BY r.id DESC LIMIT %(limit)s"
         return cursor.execute(query, {"limit": limit, "class": locks.CLASS}).fetchall()
 
 
@@ -51,7 +61,7 @@ def run(connection: psycopg.Connection, run_id: int) -> Run:
 def abandoned(connection: psycopg.Connection) -> list[Run]:
     """List the runs that are not closed and whose process is gone, oldest first."""
     with connection.cursor(row_factory=class_row(Run)) as cursor:
-        query = _RUN + "WHERE r.state = 'running' AND l.pid IS NULL ORDER BY r.id"
+        query = _RUN + f"WHERE r.state = 'running' AND NOT {_LOCKED} ORDER BY r.id"
         return cursor.execute(query, {"class": locks.CLASS}).fetchall()
 
 
@@ -91,14 +101,15 @@ def replaced_after(connection: psycopg.Connection, run_id: int) -> dict[int, int
 def planned_elsewhere(connection: psycopg.Connection, run_id: int) -> set[int]:
     """Return the ids of the companies that another run under way has still to do, or is at."""
     query = f"SELECT o.company_id FROM ({_RUN}) AS r JOIN ops.outcomes o ON o.run_id = r.id "  # noqa: S608 no value
-    query += "WHERE r.id <> %(id)s AND r.state IN ('running', 'paused') AND o.status = 'untouched'"
+    query += "WHERE r.id <> %(id)s AND r.state IN ('running', 'paused') AND o.status = 'untouched' "
+    query += "AND o.plan <> ''"  # those of a shared run have none: its parts do the work
     return {company_id for (company_id,) in connection.execute(query.encode(), {"id": run_id, "class": locks.CLASS})}
 
 
 def outcomes(connection: psycopg.Connection, run_id: int) -> list[Outcome]:
-    """List the outcomes of a run by company id."""
+    """List the outcomes of a run by company id; of a shared one, how its parts left each."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute("SELECT * FROM ops.outcomes WHERE run_id = %s ORDER BY company_id", [run_id])
+        rows = cursor.execute(_OUTCOMES.format(run="%(id)s").encode(), {"id": run_id})
         return [_outcome(row) for row in rows]
 
 
@@ -108,7 +119,7 @@ def _outcome(row: dict[str, object]) -> Outcome:
     return Outcome(
         **values,  # type: ignore[arg-type]  # a row's types are the table's
         status=Status(str(row["status"])),
-        before=tuple(row["before"]),  # type: ignore[arg-type]  # the same
+        before=tuple(row["found"]),  # type: ignore[arg-type]  # the same
         after=tuple(row["after"]),  # type: ignore[arg-type]  # the same
         failure=Failure(**facts) if row["kind"] else None,  # type: ignore[arg-type]  # the same
     )
@@ -121,8 +132,8 @@ def of_company(connection: psycopg.Connection, company_id: int) -> list[Applied]
     """
     rows = connection.execute(
         f"""
-        SELECT o.run_id, o.before, o.after, o.finished_at, r.operator, r.plans, o.plan, o.status, o.revision,
-               r.action = ANY(%(replacing)s) AS fresh
+        SELECT coalesce(r.part_of, r.id), o.before, o.after, o.finished_at, r.operator, r.plans, o.plan, o.status,
+               o.revision, r.action = ANY(%(replacing)s) AS fresh
         FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
         WHERE o.company_id = %(id)s AND ({_MOVED} OR r.action = ANY(%(replacing)s) AND o.status = 'done')
         ORDER BY o.run_id DESC

@@ -28,6 +28,14 @@ class Planned:
     plan: str = ""
 
 
+@dataclass(frozen=True)
+class Part:
+    """Which batch of which shared run a run is."""
+
+    run_id: int
+    batch: int
+
+
 #: A company whose database was gone got an empty one.
 CREATE_MISSING = "migrate-tenant --create-missing"
 #: The actions that put a new database in the place of a company's.
@@ -55,6 +63,7 @@ def open_run(
     idle: Mapping[int, Outcome],
     state: str = "",
     resumes: int | None = None,
+    part: Part | None = None,
 ) -> int:
     """Write a run and an outcome for each of its companies, before any is touched; return its id.
 
@@ -64,11 +73,15 @@ def open_run(
     with connection.transaction():
         row = connection.execute(
             """
-            INSERT INTO ops.runs (action, operator, policy, plans, resumes, state, finished_at)
-            VALUES (%s, %s, %s, %s, %s, coalesce(nullif(%s, ''), 'running'), CASE WHEN %s <> '' THEN now() END)
+            INSERT INTO ops.runs (action, operator, policy, plans, resumes, part_of, batch, state, finished_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, coalesce(nullif(%s, ''), 'running'), CASE WHEN %s <> '' THEN now() END)
             RETURNING id
             """,
-            [action, operator, Jsonb(policy), Jsonb(plans), resumes, state, state],
+            [
+                *(action, operator, Jsonb(policy), Jsonb(plans), resumes),
+                *((part.run_id, part.batch) if part else (None, None)),
+                *(state, state),
+            ],
         ).fetchone()
         run_id = int(row[0]) if row else 0
         locks.hold(connection, lock_key(run_id))
@@ -128,8 +141,12 @@ def close_run(connection: psycopg.Connection, run_id: int, *, state: str, reason
 
 
 def paused(connection: psycopg.Connection, run_id: int) -> bool:
-    """Whether somebody asked the run to begin no further company for now. Read-only."""
-    row = connection.execute("SELECT paused FROM ops.runs WHERE id = %s", [run_id]).fetchone()
+    """Whether somebody asked the run, or the shared one that it is a part of, to begin no more for now. Read-only."""
+    row = connection.execute(
+        "SELECT r.paused OR coalesce(whole.paused, false) "
+        "FROM ops.runs r LEFT JOIN ops.runs whole ON whole.id = r.part_of WHERE r.id = %s",
+        [run_id],
+    ).fetchone()
     return bool(row and row[0])
 
 

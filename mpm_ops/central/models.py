@@ -154,6 +154,9 @@ class Run(Base):
     paused: orm.Mapped[bool] = orm.mapped_column(server_default=sa.false())
     #: The run whose unfinished companies this one took over.
     resumes: orm.Mapped[BigInt | None] = orm.mapped_column(sa.ForeignKey("ops.runs.id"))
+    #: The shared run that this one is a part of, and which of its batches.
+    part_of: orm.Mapped[BigInt | None] = orm.mapped_column(sa.ForeignKey("ops.runs.id"), index=True)
+    batch: orm.Mapped[int | None]
 
 
 class RunOutcome(Base):
@@ -187,6 +190,22 @@ class RunOutcome(Base):
     finished_at: orm.Mapped[dt.datetime | None]
     #: Hash of the plan that it was to go through; its steps are in the run's `plans`.
     plan: orm.Mapped[Note]
+
+
+class Batch(Base):
+    """A piece of a run that several processes share: companies that one of them claims, or the gate behind a stage."""
+
+    __tablename__ = "batches"
+    __table_args__ = ({"schema": "ops"},)
+
+    run_id: orm.Mapped[BigInt] = orm.mapped_column(
+        sa.ForeignKey("ops.runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    number: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
+    #: The stage that a gate stands behind; empty where there are companies to migrate.
+    gate: orm.Mapped[Note]
+    companies: orm.Mapped[Any] = orm.mapped_column(postgresql.ARRAY(sa.BigInteger))
+    done_at: orm.Mapped[dt.datetime | None]
 
 
 class RegistrationStep(Base):

@@ -11,7 +11,7 @@ from typing import Literal
 import psycopg
 
 from mpm_ops.central import ledger
-from mpm_ops.central.ledger import Planned
+from mpm_ops.central.ledger import Part, Planned
 from mpm_ops.companies.assertions import gate
 from mpm_ops.companies.hooks import Hooks, Told
 from mpm_ops.companies.installation import Installation, by_server
@@ -48,6 +48,7 @@ class Job:
     #: Why nobody may be begun; empty when all may.
     refused: str = ""
     resumes: int | None = None
+    part: Part | None = None
     #: Companies of the same choice that an earlier run is done with: the gate is asked of a canary among them.
     settled: Sequence[Company] = ()
 
@@ -161,11 +162,12 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
                 idle=idle,
                 state="" if waiting else ended,
                 resumes=job.resumes,
+                part=job.part,
             )
             ledger.record(connection, run_id, [outcome for outcome in job.idle if outcome.failure])
             if job.refused and not waiting:
                 ledger.close_run(connection, run_id, state=ended, reason=job.refused)
-            expected = _expected(installation, connection, job.action, waiting) if waiting else {}
+            expected = expected_of(installation, connection, job.action, waiting) if waiting else {}
         pages = Account(installation, run_id, connection, by_server(waiting))
         weights = {one.company.id: expected.get(one.company.id, 1.0) for one in job.planned}
         tell = Told()
@@ -235,7 +237,7 @@ def _steered(
             cancel=account.watch.cancel,
         ),
         on_outcomes=on_outcomes,
-        stop=tell.why,
+        stop=lambda: tell.why() or hooks.stop(),
         on_note=lambda note: tell(hooks.on_note, note),
     )
     heads = {one.company.id: one.before for one in job.planned}
@@ -285,7 +287,7 @@ def refused(companies: Sequence[Company], reason: str, heads: Mapping[int, tuple
     return Ran(outcomes=outcomes, ended="halted", reason=reason)
 
 
-def _expected(
+def expected_of(
     installation: Installation, connection: psycopg.Connection, action: str, companies: Sequence[Company]
 ) -> dict[int, float]:
     """Return how long each company is going to take: as long as the last time, else in proportion to its size."""

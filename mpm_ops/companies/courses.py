@@ -103,8 +103,9 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
     def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
         del stamps
         settle_all(installation, connection)
-        if history.run(connection, run_id).state == "abandoned":
-            refuse_at_work(installation, connection, run_id, companies)
+        for killed in history.abandoned(connection):
+            if run_id in (killed.id, killed.part_of):
+                refuse_at_work(installation, connection, killed.id, companies)
         moved = {one.company_id: one for one in history.outcomes(connection, run_id) if one.before != one.after}
         replaced = history.replaced_after(connection, run_id)
 

@@ -26,6 +26,8 @@ class Hooks:
     on_outcome: Callable[[Outcome], None] = field(default=lambda _: None)
     #: What happens to the run itself: paused, soaking.
     on_note: Callable[[str], None] = field(default=lambda _: None)
+    #: Asked all the time: why no further company is to be begun; empty while all is well.
+    stop: Callable[[], str] = field(default=lambda: "")
 
 
 class Told:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 
-from mpm_ops.central.ledger import Planned
+from mpm_ops.central.ledger import Part, Planned
 from mpm_ops.companies.account import Account, Job, account
 from mpm_ops.companies.courses import Course
 from mpm_ops.companies.grants import after_step, before_step
@@ -58,18 +58,18 @@ def go(
     policy: Policy,
     hooks: Hooks,
     resumes: int | None = None,
+    part: Part | None = None,
     settled: Sequence[Company] = (),
 ) -> FleetReport:
     """Take the companies along their plans, with an outcome for each.
 
-    `settled` are those that the run which it `resumes` is done with: the gate is asked of a canary among them.
+    `settled` are those that the run which it `resumes` is done with: the gate is asked of a canary among them. A `part`
+    is a batch of a shared run.
     """
     misled, failing = _put_right(installation, course)
     if policy.preflight != "off":
         failing |= preflight(installation, course.plans, course.companies, policy=policy)
-    refused = ""
-    if policy.preflight == "stop" and (bad := sum(isinstance(exc, PreflightFailed) for exc in failing.values())):
-        refused = f"an assertion failed in {counted(bad, 'company')}"
+    refused = refusal(failing) if policy.preflight == "stop" else ""
     owner = installation.settings.owner_role
     older = outdated(installation, [one for one in course.companies if one.id in course.plans])
 
@@ -109,17 +109,24 @@ def go(
         action=course.action,
         planned=[_planned(course, company) for company in course.companies],
         work=work,
-        idle=_idle(course, failing),
+        idle=idle(course, failing),
         plans=[_summary(plan) for plan in course.distinct.values()],
         notes=[*course.notes, *(f"{one}: {course.wrong[one.id]}; put right" for one in misled)],
         refused=refused,
         resumes=resumes,
+        part=part,
         settled=settled,
     )
     with closing(LivePool()) as live:
         report = account(installation, job, policy=policy, hooks=hooks)
     _sweep_templates(installation, [one for one in course.companies if one.id in course.plans])
     return report
+
+
+def refusal(failing: Mapping[int, MpmOpsError]) -> str:
+    """Say why nobody may be begun after a preflight; empty when all may."""
+    bad = sum(isinstance(exc, PreflightFailed) for exc in failing.values())
+    return f"an assertion failed in {counted(bad, 'company')}" if bad else ""
 
 
 def _sweep_templates(installation: Installation, migrated: Sequence[Company]) -> None:
@@ -152,7 +159,7 @@ def _planned(course: Course, company: Company) -> Planned:
     return Planned(company=company, before=heads_of(course.stamps, company), plan=digest)
 
 
-def _idle(course: Course, failing: Mapping[int, MpmOpsError]) -> list[Outcome]:
+def idle(course: Course, failing: Mapping[int, MpmOpsError]) -> list[Outcome]:
     """Return the outcomes that are known before the run: nothing to do, or an error of the company's own."""
     found = []
     for company in course.companies:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import psycopg
 
 from mpm_ops.central import history, ledger
+from mpm_ops.central.ledger import Part
 from mpm_ops.companies import courses, migrations, selection
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation
-from mpm_ops.companies.killed import settle
+from mpm_ops.companies.killed import settle, settle_all
 from mpm_ops.companies.states import heads_of, read_stamps
 from mpm_ops.errors import Busy, UnknownRun, UsageError
 from mpm_ops.fleet.policy import Policy
@@ -71,11 +72,18 @@ def pause(installation: Installation, run_id: int, *, paused: bool) -> None:
 
 
 def resume(
-    installation: Installation, run_id: int, chosen: Sequence[Company], *, policy: Policy, hooks: Hooks
+    installation: Installation,
+    run_id: int,
+    chosen: Sequence[Company],
+    *,
+    policy: Policy,
+    hooks: Hooks,
+    part: Part | None = None,
 ) -> FleetReport:
     """Finish a migrate-tenant run that was killed, halted or had failures: those of `chosen` that it did not settle.
 
-    Raises Busy while it is under way, or a server still at work for it after it was killed.
+    It is a run of its own, or a `part` of the shared one that the other was a part of. Raises Busy while that is under
+    way, or a server still at work for it after it was killed.
     """
     with installation.central() as connection:
         _migration(connection, run_id, "resumed")
@@ -83,10 +91,11 @@ def resume(
             if not alone:
                 raise Busy(f"run {run_id} is under way in another process", hint="Wait for it to end.")
             settle(installation, connection, run_id)
+            settle_all(installation, connection)  # its parts, when it was shared
         left = {one.company_id for one in history.outcomes(connection, run_id) if one.status not in _SETTLED}
     course = courses.upgrade(installation, [company for company in chosen if company.id in left])
     settled = [company for company in chosen if company.id not in left]
-    return migrations.go(installation, course, policy=policy, hooks=hooks, resumes=run_id, settled=settled)
+    return migrations.go(installation, course, policy=policy, hooks=hooks, resumes=run_id, part=part, settled=settled)
 
 
 def chosen_of(installation: Installation, run_id: int) -> Sequence[Company]:

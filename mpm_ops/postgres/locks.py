@@ -69,6 +69,16 @@ def hold(connection: psycopg.Connection, key: str) -> None:
     connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [CLASS, key])
 
 
+def share(connection: psycopg.Connection, key: str) -> None:
+    """Hold the lock `key` beside others for as long as the connection is open, unless one has it for itself."""
+    connection.execute("SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))", [CLASS, key])
+
+
+def release(connection: psycopg.Connection, key: str) -> None:
+    """Give back what `hold` took; a share that the connection has besides stays."""
+    connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [CLASS, key])
+
+
 @contextmanager
 def lock(connection: psycopg.Connection, key: str) -> Iterator[None]:
     """Wait for the lock `key` in the connection's database and hold it for a block."""

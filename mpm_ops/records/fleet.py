@@ -39,8 +39,32 @@ class Run:
     finished_at: dt.datetime | None
     #: The run whose unfinished companies it took over.
     resumes: int | None
+    #: The shared run that it is a batch of.
+    part_of: int | None
     #: Companies by outcome.
     counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedRun:
+    """A fleet run that several processes may share, as it is now."""
+
+    id: int
+    #: 'running', 'finished', 'halted' or 'interrupted'.
+    state: str
+    #: Why it ended before all companies were done.
+    reason: str
+    #: Companies of the run, and those that are done with, whatever the outcome.
+    companies: int
+    settled: int
+    #: Batches and gates that are to be done, and how many of those somebody could claim now.
+    left: int
+    free: int
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody has anything to do for it any more."""
+        return self.state != "running"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -308,7 +308,7 @@ def test_a_hook_that_raises_stops_the_run_and_the_account_is_written(
 
     policy = FAST.model_copy(update={"workers": 1, "canary": "1", "soak": 0.1})
     with pytest.raises(ZeroDivisionError):
-        ops.migrate_tenant(policy=policy, hooks=Hooks(**{hook: broken}))
+        ops.migrate_tenant(policy=policy, hooks=Hooks(**{hook: broken}))  # type: ignore[arg-type]  # one that takes something
     report = ops.run(1)
     assert (report.ended, report.reason) == ("halted", "a hook raised ZeroDivisionError: a notebook's own")
     assert statuses(report) == ("uuuu" if hook in ("on_run", "on_start") else "duuu")
