@@ -1,6 +1,11 @@
-"""What Prefect's temporary server needs on a small machine; import this before Prefect, which reads it once."""
+"""What a flow needs before Prefect is imported: settings of its temporary server, and the folder above this one.
+
+Import this first. Prefect reads its settings once; and Python knows only the folder of the script that it runs.
+"""
 
 import os
+import sys
+from pathlib import Path
 
 # What the user has set stays.
 for _name, _value in (
@@ -11,3 +16,7 @@ for _name, _value in (
     ("DO_NOT_TRACK", "1"),
 ):
     os.environ.setdefault(_name, _value)
+
+# So that `flows.conduct` is one module, whoever imports it: a script, a worker, a test.
+if (_above := str(Path(__file__).resolve().parents[1])) not in sys.path:
+    sys.path.append(_above)
