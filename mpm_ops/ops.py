@@ -109,6 +109,10 @@ class Ops:
         """Make the central database where it is missing and bring it to its head; return what was applied."""
         return self._installation.migrate_central()
 
+    def pending(self) -> list[Revision]:
+        """List what `migrate` would apply to the central database, oldest first. Read-only."""
+        return self._installation.pending_central()
+
     def list_companies(self) -> list[Company]:
         """List the active companies by id. Read-only."""
         with self._installation.central() as connection:
@@ -144,6 +148,13 @@ class Ops:
         Raises InvalidInput, AlreadyExists, UnknownPlugin before anything is touched, ProvisionError after undoing.
         """
         return registering.register(self._installation, checked(values), on_step=on_step)
+
+    def plan_register(self, **values: Any) -> list[Plugin]:
+        """Tell whether `register` would accept these values; return the plugins that it would install. Read-only.
+
+        Raises InvalidInput, AlreadyExists, UnknownPlugin, UnknownServer, ServerUnavailable.
+        """
+        return registering.check(self._installation, checked(values))
 
     def fill_demo(self, company: Company, profile: Profile, *, until: dt.date) -> int:
         """Fill a company with a year of made-up business up to `until`; return the rows written.
@@ -193,9 +204,12 @@ class Ops:
         """Make a login that reads these companies for so many hours. Raises UnknownCompany."""
         return analysts.token(self._installation, name, companies, hours=hours)
 
-    def sweep(self) -> Sequence[str]:
-        """End grants and tokens whose time is over, with the sessions that use them; return what was ended."""
-        return analysts.sweep(self._installation)
+    def sweep(self, *, dry_run: bool = False) -> Sequence[str]:
+        """End grants and tokens whose time is over, with the sessions that use them; return what was ended.
+
+        A dry run ends nothing.
+        """
+        return analysts.over(self._installation) if dry_run else analysts.sweep(self._installation)
 
     def audit_log(self, company: int | str | None = None, *, limit: int = 100) -> list[Asked]:
         """List the last questions that were asked, of one company or of all; newest first. Read-only."""
@@ -203,9 +217,12 @@ class Ops:
         with self._installation.central() as connection:
             return questions.listed(connection, company_id=company_id, limit=limit)
 
-    def reap(self, *, seconds: float = 600) -> list[Reaped]:
-        """End statements and open transactions of those who read, once they are so many seconds old."""
-        return reaper.reap(self._installation, seconds=seconds)
+    def reap(self, *, seconds: float = 600, dry_run: bool = False) -> list[Reaped]:
+        """End statements and open transactions of those who read, once they are so many seconds old.
+
+        A dry run ends nothing.
+        """
+        return reaper.reap(self._installation, seconds=seconds, dry_run=dry_run)
 
     # Migrations
 
@@ -385,6 +402,14 @@ class Ops:
         """Undo exactly what one run applied, company by company. Raises UnknownRun."""
         chosen = runs.chosen_of(self._installation, run_id)
         return self._go(courses.undo(self._installation, chosen, run_id), policy, hooks)
+
+    def plan_rollback_run(self, run_id: int) -> DryRun:
+        """Tell what `rollback_run` would do: the SQL of each distinct plan, and who would go through it.
+
+        No company is touched; the account of a killed run is completed first. Raises UnknownRun, UsageError.
+        """
+        chosen = runs.chosen_of(self._installation, run_id)
+        return migrations.dry_run(courses.undo(self._installation, chosen, run_id))
 
     def pause_run(self, run_id: int, *, paused: bool = True) -> None:
         """Ask a run, of whatever process, to begin no further company, or with `paused=False` to go on."""

@@ -175,6 +175,22 @@ def sweep(installation: Installation) -> Sequence[str]:
     return [*logins, *lost]
 
 
+def over(installation: Installation) -> Sequence[str]:
+    """List what `sweep` would end. Read-only."""
+    lost: list[str] = []
+    with installation.central() as connection:
+        logins = [analyst.login for analyst in rows.listed(connection)]
+        ended = rows.ended(connection)
+
+        def work(server: str, maintenance: psycopg.Connection) -> None:
+            wanted = _wanted(connection, server)
+            have = roles.members(maintenance, _groups(installation), logins)
+            lost.extend(f"{login}: {group}" for login, group in sorted(have - wanted))
+
+        _on_each(installation, work)
+    return [*ended, *lost]
+
+
 @contextmanager
 def kept(connection: psycopg.Connection, *, alone: bool = False) -> Iterator[None]:
     """Keep the grants as they are for a block, in which servers are made to agree with them.
@@ -207,14 +223,24 @@ def settle(installation: Installation) -> list[str]:
         logins = [analyst.login for analyst in rows.listed(connection)]
 
         def work(server: str, maintenance: psycopg.Connection) -> None:
-            wanted = {
-                (login, roles.personal_group(database) if personal else roles.read_group(database))
-                for (login, database), personal in rows.wanted(connection, server).items()
-            }
-            lost.extend(_settled(maintenance, f"^{installation.settings.prefix}company_", logins, wanted))
+            wanted = _wanted(connection, server)
+            lost.extend(_settled(maintenance, _groups(installation), logins, wanted))
 
         _on_each(installation, work)
     return lost
+
+
+def _wanted(connection: psycopg.Connection, server: str) -> set[tuple[str, str]]:
+    """Return who is to be in which group of a server, as the rows say. Read-only."""
+    return {
+        (login, roles.personal_group(database) if personal else roles.read_group(database))
+        for (login, database), personal in rows.wanted(connection, server).items()
+    }
+
+
+def _groups(installation: Installation) -> str:
+    """Return what the readers' groups of this installation match."""
+    return f"^{installation.settings.prefix}company_"
 
 
 def _settled(

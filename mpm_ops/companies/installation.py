@@ -149,6 +149,16 @@ class Installation:
                 hardening.harden(connection, self.settings.level, owner=self.settings.owner_role)
         return pending
 
+    def pending_central(self) -> list[Revision]:
+        """List what `migrate_central` would apply, oldest first; all where the database is missing. Read-only."""
+        name = self.settings.central_database
+        with self.server.connect("postgres") as maintenance:
+            before: tuple[str, ...] = ()
+            if databases.exists(maintenance, name):
+                with self.server.connect(name) as connection:
+                    before = read_heads(connection)
+        return self.central_tree.pending(before)
+
     @contextmanager
     def _lent(self) -> Iterator[psycopg.Connection]:
         """Lend the connection that is kept, or a new one; one that comes back clean is kept for the next."""

@@ -10,10 +10,11 @@ from mpm_ops.postgres import sessions
 from mpm_ops.records import MAIN, Reaped
 
 
-def reap(installation: Installation, *, seconds: float) -> list[Reaped]:
+def reap(installation: Installation, *, seconds: float, dry_run: bool = False) -> list[Reaped]:
     """End the statements and the open transactions of analysts and of short-lived logins that are older than that.
 
-    The sessions of logins that are gone end whatever their age. Raises ServerUnavailable when a server does not answer.
+    The sessions of logins that are gone end whatever their age; in a dry run all are only told. Raises
+    ServerUnavailable when a server does not answer.
     """
     settings = installation.settings
     logins = f"^{settings.prefix}(analyst_|reader_|company_[0-9]+_login_)"
@@ -21,6 +22,7 @@ def reap(installation: Installation, *, seconds: float) -> list[Reaped]:
     found: list[Reaped] = []
     for server in (MAIN, *installation.settings.servers):
         with installation.maintenance(server) as connection:
-            for login, database, age, what in sessions.end_older(connection, logins, databases, seconds=seconds):
+            ended = sessions.end_older(connection, logins, databases, seconds=seconds, dry_run=dry_run)
+            for login, database, age, what in ended:
                 found.append(Reaped(server=server, login=login, database=database, seconds=age, what=what))
     return found

@@ -100,6 +100,17 @@ def register(
         return registry.find(connection, company_id)
 
 
+def check(installation: Installation, registration: Registration) -> list[Plugin]:
+    """Return the plugins that `register` would install. Raises what it would refuse at its beginning. Read-only."""
+    with installation.central() as connection:
+        registry.refuse_duplicates(
+            connection, name=registration.name, email=registration.email, user_email=registration.admin_email
+        )
+        plugins = registry.chosen_plugins(connection, registration.plugins)
+    with installation.maintenance(registration.server):
+        return plugins
+
+
 def lock_key(company_id: int) -> str:
     """Name the lock of a registration.
 

@@ -61,9 +61,11 @@ def cancel(connection: psycopg.Connection, application: str) -> None:
 
 
 def end_older(
-    connection: psycopg.Connection, logins: str, databases: str, *, seconds: float
+    connection: psycopg.Connection, logins: str, databases: str, *, seconds: float, dry_run: bool = False
 ) -> list[tuple[str, str, float, str]]:
     """End the sessions of logins that match, whose statement or open transaction is so many seconds old.
+
+    A dry run ends none.
 
     Those of a role that is gone are nobody's, and end at once in databases that match. Return login, database, age in
     seconds and state of each. Parallel workers end with the session that they work for.
@@ -73,13 +75,13 @@ def end_older(
         """
         SELECT coalesce(usename::text, 'a role that is gone'), datname::text,
                extract(epoch FROM clock_timestamp() - least(xact_start, query_start, state_change))::float8, state,
-               pg_terminate_backend(pid, 2000)
+               CASE WHEN NOT %s THEN pg_terminate_backend(pid, 2000) END
         FROM pg_stat_activity
         WHERE backend_type = 'client backend'
           AND (usename ~ %s AND state <> 'idle'
                AND least(xact_start, query_start) < clock_timestamp() - make_interval(secs => %s)
                OR usename IS NULL AND datname ~ %s)
         """,
-        [logins, seconds, databases],
+        [dry_run, logins, seconds, databases],
     )
     return [(login, database, age, state) for login, database, age, state, _ in rows]

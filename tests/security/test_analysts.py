@@ -165,7 +165,10 @@ def test_what_is_over_is_swept(
         central.execute("UPDATE ops.analysts SET until = now() WHERE until IS NOT NULL")
     # The centre shows it at once; the sweep takes it from the servers.
     assert (names(theirs), names(brief)) == (["Sun Hill"], [])
+    told = ops.sweep(dry_run=True)
+    assert roles.exists(maintenance, token.login)
     ended = ops.sweep()
+    assert ended == told
     assert token.login in ended
     assert any(roles.read_group(companies[0].database) in one for one in ended)
     assert not roles.exists(maintenance, token.login)
