@@ -6,122 +6,205 @@ Run it by hand, without a server (`python flows/migrate_companies.py`), or as th
 from __future__ import annotations
 
 import sys
-import time
 
 # isort: split
 import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it is imported
 
 # isort: split
 
-from prefect import State, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.futures import wait
-from prefect.states import Completed, Failed
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect import State, flow, get_run_logger, pause_flow_run, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run
+from prefect.states import Completed
 from pydantic import Field
 from rich.table import Table
 from rich.text import Text
 
 import mpm_ops
-from mpm_ops import FleetReport
+from flows.conduct import (
+    PATIENT,
+    by_hand,
+    failed,
+    fleet,
+    named,
+    publish_markdown,
+    publish_table,
+    tell,
+)
+from flows.sharing import Share, carry_out
+from mpm_ops import FleetReport, RunMember
 from mpm_ops.cli.terminal import Terminal
-from mpm_ops.errors import FleetFailed
-from mpm_ops.harmless import harmless
+from mpm_ops.errors import UsageError
+from mpm_ops.records import DryRun, Status, counted
+
+#: A task costs Prefect's server more than a company does the fleet: of so many at most, batches become larger.
+MOST_TASKS = 100
+#: Causes that the message of a failed run names.
+_CAUSES = 3
 
 
-class MigratePolicy(mpm_ops.Policy):
+class MigratePolicy(mpm_ops.Policy, Share):
     """How the companies are migrated."""
 
     companies: list[int | str] | None = Field(default=None, description="Ids, names or e-mails; empty is all of them.")
-    batch_size: int = Field(
-        default=50,
-        ge=1,
-        le=1000,
-        description="Companies per Prefect task. With a canary, waves or a limit of failures all are in one.",
+    batch_size: int = Field(default=50, ge=1, le=1000, description="Companies that one task takes along.")
+    machines: int = Field(
+        default=1, ge=1, le=64, description="Workers that share the run: each takes batches until none is left."
     )
+    approval: int = Field(
+        default=0,
+        ge=0,
+        le=604_800,
+        description="Seconds that somebody has to look at the dry run and press Resume before anything is changed; "
+        "0 asks nobody.",
+    )
+    verify: bool = Field(
+        default=False, description="Read every alembic_version afterwards; otherwise the stamps are compared."
+    )
+
+    @property
+    def subject(self) -> str:
+        """Say whom a run is about, for its name."""
+        return named(self.companies)
 
     def engine(self) -> mpm_ops.Policy:
         """Return the part that the engine below understands."""
         return mpm_ops.Policy(**{name: getattr(self, name) for name in mpm_ops.Policy.model_fields})
 
-    def batches(self, ids: list[int]) -> list[list[int]]:
-        """Divide the companies into fleet runs: one where the policy is about all of them together."""
-        size = max(1, len(ids)) if self.canary or self.wave or self.max_failures else self.batch_size
-        return [ids[at : at + size] for at in range(0, len(ids), size)]
+    def size(self, companies: int) -> int:
+        """Return how many companies a batch has in a fleet of so many."""
+        return max(self.batch_size, -(-companies // MOST_TASKS))
 
 
-@task(name="list companies", retries=2, retry_delay_seconds=[2, 10])
-def list_companies(companies: list[int | str] | None, policy: mpm_ops.Policy) -> list[int]:
-    """Return the ids of the companies to migrate: of those, or of all, the ones that the policy chooses."""
-    with mpm_ops.connect() as ops:
-        return [state.company_id for state in ops.tenant_states(companies, policy=policy)]
+@task(name="dry run", cache_policy=NO_CACHE, **PATIENT)
+def dry_run(policy: MigratePolicy) -> DryRun:
+    """Tell what would be done, and leave it for whoever looks."""
+    with fleet() as ops:
+        found = ops.dry_run(policy.companies, policy=policy.engine())
+    rows = [
+        {"plan": plan.hash, "companies": len(plan.companies), "to": ", ".join(plan.after), "SQL": plan.sql[:4_000]}
+        for plan in found.plans
+    ]
+    publish_table("migrate-companies-dry-run", rows, description="The SQL of each distinct plan")
+    return found
 
 
-# One task per batch: a task per company costs Prefect's server more than the migration does.
-@task(name="migrate batch", retries=2, retry_delay_seconds=[5, 20], retry_jitter_factor=0.5)
-def migrate_batch(company_ids: list[int], policy: mpm_ops.Policy) -> FleetReport:
-    """Migrate some companies. One bad company does not raise: only a batch that could not run at all is tried again."""
-    logger = get_run_logger()
-    with mpm_ops.connect() as ops:
-        report = ops.migrate_tenant(company_ids, policy=policy)
-    for outcome in report.failed:
-        logger.error("%s (%s): %s", harmless(outcome.company), outcome.company_id, harmless(outcome.why))
-    logger.info("%s", report)
-    return report
+@task(name="plan", cache_policy=NO_CACHE, **PATIENT)
+def plan(policy: MigratePolicy) -> RunMember:
+    """Write the run with its batches into the ledger, and ask the assertions; nothing is touched yet."""
+    with fleet() as ops:
+        number = len(policy.companies) if policy.companies else len(ops.list_companies())
+        return ops.share_run(policy.companies, policy=policy.engine(), batch=policy.size(number))
 
 
-@task(name="publish report")
+@task(name="call other workers", cache_policy=NO_CACHE, **PATIENT)
+def call_others(policy: MigratePolicy, run_id: int) -> None:
+    """Start a run of take-batches for each further machine; any worker of the pool picks it up."""
+    shared = {name: getattr(policy, name) for name in Share.model_fields}
+    for _ in range(policy.machines - 1):
+        try:
+            run_deployment("take-batches/take-batches", parameters={"policy": {**shared, "run_id": run_id}}, timeout=0)
+        except ObjectNotFound as exc:
+            raise UsageError(
+                "no deployment take-batches is there to call other workers with",
+                hint="prefect --no-prompt deploy --all makes it; machines = 1 needs none.",
+            ) from exc
+
+
+@task(name="verify", cache_policy=NO_CACHE, **PATIENT)
+def verify(policy: MigratePolicy) -> list[str]:
+    """Return the companies whose alembic_version is not what their stamp says: those of the run."""
+    with fleet() as ops:
+        states = ops.tenant_states(policy.companies, policy=policy.engine(), verify=True)
+    return [state.company for state in states if state.state == "wrong stamp"]
+
+
+@task(name="publish report", cache_policy=NO_CACHE)
 def publish(report: FleetReport) -> None:
     """Leave the account where operators look: totals as text, failures and the slowest as a table."""
-    create_markdown_artifact(f"**{report}**", key="migrate-companies-summary", description="Totals of the run")
-    slowest = sorted(report.outcomes, key=lambda outcome: -outcome.seconds)[:50]
+    publish_markdown("migrate-companies-summary", f"**{report}**", description="Totals of the run")
+    slowest = sorted(report.outcomes, key=lambda outcome: -outcome.seconds)[:10]
     told = {outcome.company_id for outcome in [*report.failed, *slowest]}
     rows = [row for row in report.rows() if int(row["id"]) in told]
-    if rows:
-        create_table_artifact(rows, key="migrate-companies-outcomes", description="Failures, then the slowest")
+    publish_table("migrate-companies-outcomes", rows, description="Failures, then the slowest")
 
 
-@flow(name="migrate-companies", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]  # prefect's own overloads
-def migrate_companies(policy: MigratePolicy | None = None) -> State[FleetReport]:
+@flow(
+    name="migrate-companies",
+    flow_run_name="migrate-companies: {policy.title}",
+    on_failure=[tell],
+    on_crashed=[tell],
+)
+def migrate_companies(policy: MigratePolicy = MigratePolicy()) -> State[FleetReport]:  # noqa: B008 frozen; the form's defaults
     """Migrate all companies; ends Failed when one of them did."""
-    policy = policy or MigratePolicy()
-    began = time.monotonic()
-    ids = list_companies(policy.companies, policy.engine())
-    chosen = policy.engine().model_copy(update={"skip": (), "match": ()})
-    futures = [migrate_batch.submit(batch, chosen) for batch in policy.batches(ids)]
-    wait(futures)
-    reports = [future.result(raise_on_failure=False) for future in futures]
-    done = [report for report in reports if isinstance(report, FleetReport)]
-    report = FleetReport.joined(done, action="migrate-companies", seconds=time.monotonic() - began)
+    with fleet():
+        if policy.dry_run or policy.approval:
+            found = dry_run(policy)
+            if policy.dry_run:
+                return Completed(message=told_of(found), data=found)
+            get_run_logger().info("Waiting for somebody to press Resume.")
+            pause_flow_run(timeout=policy.approval)
+        with plan(policy) as leader:
+            name_run(leader)
+            if policy.machines > 1:
+                call_others(policy, leader.run_id)
+            carry_out(leader, policy)
+            return concluded(leader, policy)
+
+
+def concluded(member: RunMember, policy: MigratePolicy) -> State[FleetReport]:
+    """End a run, compare its account with the databases, and publish it; Failed when some company is not done."""
+    report = member.end(reason="a batch could not be run")
+    wrong = verify(policy) if policy.verify else []
     publish(report)
-    missing = len(ids) - len(report.outcomes)
-    if missing or not report.ok or report.ended != "finished":
-        number = len(report.causes)
-        causes = f": {number} {'cause' if number == 1 else 'causes'}" if number else ""
-        early = f"; {report.ended}: {report.reason}" if report.ended != "finished" else ""
-        busy = f"; {report.counts[mpm_ops.Status.BUSY]} busy" if report.counts[mpm_ops.Status.BUSY] else ""
-        failed = f"{len(report.failed) + missing}/{len(ids)} companies failed"
-        message = f"{failed}{causes}{busy}{early}"
-        # An error, which is what a worker expects of a failed state: it stumbles over anything else.
-        return Failed(message=message, data=FleetFailed(message, report=report))
-    return Completed(message=str(report), data=report)
+    if report.ok and report.ended == "finished" and not report.notes and not wrong:
+        return Completed(message=str(report), data=report)
+    return failed(message_of(report, wrong), report)
 
 
-def main() -> int:
-    """Run the flow here and now, and print its report."""
-    state = migrate_companies(return_state=True)
-    # Prefect wraps what a state carries.
-    found = getattr(state.data, "result", state.data)
-    report = found.report if isinstance(found, FleetFailed) else found
-    console = Terminal(markup=False, emoji=False, highlight=False)
+def message_of(report: FleetReport, wrong: list[str]) -> str:
+    """Return what an alert says: how many failed and of what, who was left, why it ended."""
+    counts = report.counts
+    causes = [f"{len(one.company_ids)} × {one.message}" for one in report.causes[:_CAUSES]]
+    facts = [
+        f"{len(report.failed)}/{len(report.outcomes)} companies failed"
+        + (f": {counted(len(report.causes), 'cause')}" if causes else ""),
+        *causes,
+        f"{counts[Status.BUSY]} busy" if counts[Status.BUSY] else "",
+        f"{counts[Status.UNTOUCHED]} untouched" if counts[Status.UNTOUCHED] else "",
+        f"{report.ended}: {report.reason}" if report.ended != "finished" else "",
+        f"{counted(len(wrong), 'wrong stamp')}" if wrong else "",
+        *report.notes,
+        f"mpm-ops run {report.run_id}",
+    ]
+    return "; ".join(fact for fact in facts if fact)
+
+
+def told_of(found: DryRun) -> str:
+    """Say what a dry run has found."""
+    number = sum(len(one.companies) for one in found.plans)
+    return f"dry run: {counted(number, 'company')} would go through {counted(len(found.plans), 'plan')}"
+
+
+def name_run(leader: RunMember) -> None:
+    """Name this run after what it turned out to do, `migrate-companies: 200 to 8f2c`."""
+    state = leader.state()
+    heads = "+".join(head[:4] for head in leader.newest)
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(flow_run.id, name=f"migrate-companies: {state.companies} to {heads}")
+
+
+def show(console: Terminal, report: object) -> None:
+    """Print a row for each company."""
     if isinstance(report, FleetReport) and report.outcomes:
-        table = Table(*report.rows()[0], title=f"migrate-companies: {state.type.value if state.type else state.name}")
+        table = Table(*report.rows()[0], title=str(report))
         for row in report.rows():
             table.add_row(*map(Text, row.values()))
         console.print(table)
-    console.print(state.message)
-    return 0 if state.is_completed() else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(by_hand(migrate_companies, MigratePolicy, show=show))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mpm_ops.analysis.result import Result, Truncated, Unanswered
     from mpm_ops.analysis.session import Session
     from mpm_ops.companies.hooks import Hooks
+    from mpm_ops.companies.member import RunMember
     from mpm_ops.errors import MpmOpsError
     from mpm_ops.fleet.policy import Policy
     from mpm_ops.ops import Ops, connect, login
@@ -38,6 +39,7 @@ __all__ = [
     "Policy",
     "Result",
     "Revision",
+    "RunMember",
     "Session",
     "Settings",
     "Status",
@@ -61,6 +63,7 @@ _PLACES = {
     "Policy": "mpm_ops.fleet.policy",
     "Result": "mpm_ops.analysis.result",
     "Revision": "mpm_ops.records",
+    "RunMember": "mpm_ops.companies.member",
     "Session": "mpm_ops.analysis.session",
     "Settings": "mpm_ops.settings",
     "Status": "mpm_ops.records",

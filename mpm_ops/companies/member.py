@@ -57,6 +57,11 @@ class RunMember:
             locks.share(central, ledger.lock_key(run_id))
             self._policy = Policy(**history.run(central, run_id).policy)
 
+    @property
+    def newest(self) -> tuple[str, ...]:
+        """The heads that the run brings companies to."""
+        return self._installation.tenant_tree.heads()
+
     def state(self) -> SharedRun:
         """Tell how the run is getting on. Read-only."""
         with self._central() as central:

@@ -14,8 +14,9 @@ import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
+from flows.conduct import by_hand
 from flows.health import ReapPolicy, nightly_health, reap
-from flows.migrate_companies import MigratePolicy, main, migrate_companies
+from flows.migrate_companies import MigratePolicy, migrate_companies, show
 from flows.provision_company import NewCompany, provision_company
 from mpm_ops import Company, FleetReport, Ops, Settings
 from mpm_ops.errors import FleetFailed
@@ -37,8 +38,7 @@ def test_all_companies_are_migrated_in_batches_and_reported(ops: Ops, settings: 
     ops.forget_revisions()
     state = migrate_companies(MigratePolicy(batch_size=2), return_state=True)
     assert state.is_completed()
-    assert state.message is not None
-    assert state.message.startswith("migrate-companies: 3 done of 3 companies")
+    assert str(state.message).startswith("run 1, migrate-tenant: 3 done of 3 companies")
     assert {found.state for found in ops.tenant_states()} == {"current"}
     with get_client(sync_client=True) as client:
         summary = client.read_artifacts(
@@ -57,7 +57,8 @@ def test_one_bad_company_makes_the_run_failed_and_is_counted(
     ops.forget_revisions()
     state = migrate_companies(return_state=True)
     assert state.is_failed()
-    assert state.message == "1/3 companies failed: 1 cause"
+    assert str(state.message).startswith('1/3 companies failed: 1 cause; 1 × relation "t" already exists')
+    assert str(state.message).endswith("; mpm-ops run 1")
     error = getattr(state.data, "result", state.data)
     assert isinstance(error, FleetFailed)
     report = error.report
@@ -72,7 +73,7 @@ def test_the_form_leaves_out_whom_it_says(ops: Ops, settings: Settings, register
     own_revision(settings, "o1", None, "op.execute('CREATE TABLE t (i int)')")
     ops.forget_revisions()
     state = migrate_companies(MigratePolicy(skip=("Company 2",), match=("*1", "Company*")), return_state=True)
-    assert str(state.message).startswith("migrate-companies: 1 done of 1 company")
+    assert str(state.message).startswith("run 1, migrate-tenant: 1 done of 1 company")
     assert [found.state for found in ops.tenant_states()] == ["behind", "current", "behind"]
 
 
@@ -84,7 +85,7 @@ def test_a_canary_and_a_budget_are_of_all_companies(ops: Ops, settings: Settings
     policy = MigratePolicy(batch_size=1, canary="1", max_failures="1")
     state = migrate_companies(policy, return_state=True)
     assert state.is_failed()
-    assert str(state.message).startswith("1/3 companies failed: 1 cause; halted: ")
+    assert str(state.message).startswith("1/3 companies failed: 1 cause; 1 × division by zero; 2 untouched; halted: ")
     assert len(ops.runs()) == 1
 
 
@@ -158,7 +159,7 @@ def test_names_and_errors_are_printed_as_text(
     own_revision(settings, "o1", None, "op.execute(\"DO 'BEGIN RAISE USING MESSAGE = chr(27) || $$[31m$$; END'\")")
     ops.forget_revisions()
     monkeypatch.setenv("COLUMNS", "300")
-    assert main() == 1
+    assert by_hand(migrate_companies, MigratePolicy, show=show, arguments=[]) == 1
     out, err = capfd.readouterr()
     assert "[/red] Power" in out
     assert "\u241b[31m" in out
