@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from mpm_ops import Company, Ops
 from mpm_ops.postgres import roles
 from tests.benchmarks.comparison import AtMost, Comparison, Faster
 from tests.benchmarks.memory import peak_of_this_process
+from tests.benchmarks.surroundings import surroundings
 
 ROWS = 1_000_000
 #: Ten times as many go into a file, and the memory that this may take, in MB.
@@ -71,16 +71,10 @@ def compare(ops: Ops, company: Company) -> Iterator[Comparison]:
 
 def _measured(ops: Ops, how: str, company: Company) -> tuple[float, float]:
     """Return seconds and MB of a process that takes the rows in one of three ways."""
-    settings = ops.settings
-    given = {
-        **os.environ,
-        "MPM_OPS_DATABASE_URL": ops._installation.server.dsn("postgres"),
-        "MPM_OPS_HOME": str(settings.home),
-        "MPM_OPS_PREFIX": settings.prefix,
-        "MPM_OPS_CENTRAL_DATABASE": settings.central_database,
-    }
     command = [sys.executable, "-m", "tests.benchmarks.frames", how, str(company.id)]
-    done = subprocess.run(command, env=given, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=surroundings(ops), cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
     seconds, peak = map(float, done.stdout.split())
     return seconds, peak
 

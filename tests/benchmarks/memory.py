@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from mpm_ops import Company, Ops, Policy, Status
 from tests.benchmarks.comparison import AtMost, Comparison
 from tests.benchmarks.fleet import WORKERS, Fleet
+from tests.benchmarks.surroundings import surroundings
 
 FEW = 20
 
@@ -31,16 +31,10 @@ def compare(fleet: Fleet) -> Comparison:
 
 def _peak(fleet: Fleet, chosen: Sequence[Company]) -> float:
     """Return the peak memory in MB of a process that migrates `chosen`."""
-    settings = fleet.ops.settings
-    given = {
-        **os.environ,
-        "MPM_OPS_DATABASE_URL": fleet.server.dsn("postgres"),
-        "MPM_OPS_HOME": str(settings.home),
-        "MPM_OPS_PREFIX": settings.prefix,
-        "MPM_OPS_CENTRAL_DATABASE": settings.central_database,
-    }
     command = [sys.executable, "-m", "tests.benchmarks.memory", *(str(company.id) for company in chosen)]
-    done = subprocess.run(command, env=given, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=surroundings(fleet.ops), cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
     fleet.undo(chosen)
     return float(done.stdout)
 
