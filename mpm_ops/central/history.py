@@ -106,6 +106,10 @@ def planned_elsewhere(connection: psycopg.Connection, run_id: int) -> set[int]:
     return {company_id for (company_id,) in connection.execute(query.encode(), {"id": run_id, "class": locks.CLASS})}
 
 
+#: Columns of an outcome that are its fields.
+_AS_THEY_ARE = ("company_id", "company", "reason", "attempts", "seconds", "plan", "finished_at")
+
+
 def outcomes(connection: psycopg.Connection, run_id: int) -> list[Outcome]:
     """List the outcomes of a run by company id; of a shared one, how its parts left each."""
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -114,7 +118,7 @@ def outcomes(connection: psycopg.Connection, run_id: int) -> list[Outcome]:
 
 
 def _outcome(row: dict[str, object]) -> Outcome:
-    values = {name: row[name] for name in ("company_id", "company", "reason", "attempts", "seconds", "plan")}
+    values = {name: row[name] for name in _AS_THEY_ARE}
     facts = {name: row[name] for name in ("message", "kind", "sqlstate", "revision", "statement", "hint", "blocker")}
     return Outcome(
         **values,  # type: ignore[arg-type]  # a row's types are the table's

@@ -102,7 +102,7 @@ _RECORD = """
     SET status = n.status, before = n.before, after = n.after, reason = n.reason, kind = n.kind, message = n.message,
         sqlstate = n.sqlstate, revision = n.revision, statement = n.statement, hint = n.hint, blocker = n.blocker,
         attempts = n.attempts, seconds = n.seconds,
-        finished_at = CASE WHEN n.status = 'untouched' THEN NULL ELSE now() END
+        finished_at = CASE WHEN n.status <> 'untouched' THEN coalesce(o.finished_at, now()) END
     FROM jsonb_to_recordset(%s) AS n (
         company_id bigint, status text, before text[], after text[], reason text, kind text, message text,
         sqlstate text, revision text, statement text, hint text, blocker text, attempts int, seconds float8

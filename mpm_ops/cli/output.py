@@ -17,7 +17,7 @@ from rich.text import Text
 from mpm_ops.cli.terminal import Terminal
 from mpm_ops.errors import Refused
 from mpm_ops.harmless import harmless, harmless_json
-from mpm_ops.records import Cause, DryRun, FleetReport, Status, counted
+from mpm_ops.records import DryRun, FleetReport, Status, counted
 
 #: For data: what a pipe or a file should get. A name that holds :smile: stays as it is.
 data = Terminal(soft_wrap=False, emoji=False)
@@ -110,11 +110,16 @@ def _cell(value: object) -> str:
 
 
 def print_report(report: FleetReport, *, as_json: bool) -> None:
-    """Print a fleet report and end with its exit code: 1 some failed or busy, 3 halted, 130 interrupted."""
+    """Print a fleet report and end with its exit code."""
     if as_json:
         print_json({**dataclasses.asdict(report), "causes": report.causes})
     else:
         _print_outcomes(report)
+    end_as(report)
+
+
+def end_as(report: FleetReport) -> None:
+    """End with the exit code of a run: 1 some failed or busy, 3 halted, 130 interrupted."""
     if report.ended == "interrupted":
         raise typer.Exit(130)
     # One that was halted behind its last company has failures to tell of, unless nobody was begun or a gate is closed.
@@ -164,19 +169,10 @@ def _print_causes(report: FleetReport) -> None:
     """Print the failures as causes, each with the command that tries its companies again."""
     causes = report.causes
     data.print(f"{counted(len(report.failed), 'failure')}, {counted(len(causes), 'cause')}:")
-    for number, cause in enumerate(causes, 1):
+    for cause in causes:
         where = f" in revision {cause.revision}" if cause.revision else ""
         data.print(f"  {len(cause.company_ids)} × {escape(cause.message)}{where}", soft_wrap=True)
-        data.print(f"    try again: mpm-ops {_again(report, number, cause)}", soft_wrap=True)
-
-
-def _again(report: FleetReport, number: int, cause: Cause) -> str:
-    """Return the command that tries the companies of a cause again; an action is the command that it was."""
-    if report.action == "migrate-tenant" and report.run_id is not None:
-        return f"migrate-tenant --resume {report.run_id} --cause {number}"
-    if report.action.startswith("rollback --run"):
-        return report.action  # who is undone already is left alone
-    return f"{report.action} " + " ".join(f"--only {company_id}" for company_id in cause.company_ids)
+        data.print(f"    try again: {report.retry(cause)}", soft_wrap=True)
 
 
 def consent(question: str, *, force: bool) -> None:

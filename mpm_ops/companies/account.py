@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,8 +144,8 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
     """
     if not job.planned:
         return FleetReport(run_id=None, action=job.action, outcomes=[], seconds=0.0, reason=_nobody(job, policy))
-    began = time.monotonic()
-    idle = {outcome.company_id: outcome for outcome in job.idle}
+    began, now = time.monotonic(), dt.datetime.now(dt.UTC)
+    idle = {outcome.company_id: dataclasses.replace(outcome, finished_at=now) for outcome in job.idle}
     waiting = [one.company for one in job.planned if one.company.id not in idle]
     ended: Literal["finished", "halted"] = "halted" if job.refused else "finished"
     # One connection from the first word to the last: it holds the lock that says that the run is under way.
@@ -193,6 +194,7 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
         ended=ran.ended,
         reason=ran.reason,
         notes=[*notes, *([lost] if lost else [])],
+        started_at=now,
     )
 
 

@@ -38,7 +38,13 @@ def report(installation: Installation, run_id: int) -> FleetReport:
     until = run.finished_at or (dt.datetime.now(dt.UTC) if under_way else run.started_at)
     seconds = (until - run.started_at).total_seconds()
     return FleetReport(
-        run_id=run_id, action=run.action, outcomes=outcomes, seconds=seconds, ended=run.state, reason=run.reason
+        run_id=run_id,
+        action=run.action,
+        outcomes=outcomes,
+        seconds=seconds,
+        ended=run.state,
+        reason=run.reason,
+        started_at=run.started_at,
     )
 
 

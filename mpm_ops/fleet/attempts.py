@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from mpm_ops.errors import MpmOpsError, QueryError
@@ -30,7 +31,7 @@ class Try:
         self.after = before if after is None else after
 
     def outcome(self, status: Status, *, reason: str = "", failure: Failure | None = None) -> Outcome:
-        """Return how the company came out."""
+        """Return how the company came out, just now."""
         return Outcome(
             company_id=self.company.id,
             company=self.company.name,
@@ -41,6 +42,7 @@ class Try:
             failure=failure,
             attempts=self.attempts,
             seconds=self.seconds,
+            finished_at=None if status is Status.UNTOUCHED else dt.datetime.now(dt.UTC),
         )
 
 

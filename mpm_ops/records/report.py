@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,9 @@ class Outcome:
     seconds: float = 0.0
     #: Hash of the plan that it was to go through; empty when there was none.
     plan: str = ""
+    #: When it came out so; None for an untouched one. The runner and the ledger go by clocks of their own, so two
+    #: accounts of the same outcome are equal whatever they say here.
+    finished_at: dt.datetime | None = field(default=None, compare=False)
 
     @property
     def why(self) -> str:
@@ -80,6 +84,8 @@ class Outcome:
 class Cause:
     """Failures of a run that are alike: one problem, whoever has it."""
 
+    #: Its place among the causes of its run, from 1: what `--cause` takes.
+    number: int
     message: str
     sqlstate: str
     revision: str
@@ -106,6 +112,11 @@ class FleetReport:
     reason: str = ""
     #: What the operator should know beside the outcomes.
     notes: Sequence[str] = ()
+    #: When the first company could have been begun; None when there was none.
+    started_at: dt.datetime | None = None
+    #: Of an account that joins several: the command that each was, and the runs in the ledger.
+    command: str = ""
+    joins: Sequence[int] = ()
     counts: Mapping[Status, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,8 +136,8 @@ class FleetReport:
     @property
     def go_on(self) -> str:
         """The command that takes up the companies that a run left untouched; empty when there is none."""
-        left = self.action == "migrate-tenant" and self.run_id is not None and self.counts[Status.UNTOUCHED]
-        return f"mpm-ops migrate-tenant --resume {self.run_id}" if left and not self.under_way else ""
+        left = self._resumable is not None and self.counts[Status.UNTOUCHED]
+        return f"mpm-ops migrate-tenant --resume {self._resumable}" if left and not self.under_way else ""
 
     @property
     def ok(self) -> bool:
@@ -142,8 +153,31 @@ class FleetReport:
                 # Values differ from company to company where the problem does not.
                 message = _VALUE.sub("…", failure.message)
                 groups.setdefault((message, failure.sqlstate, failure.revision, failure.statement), []).append(outcome)
-        causes = [_cause(alike) for alike in groups.values()]
-        return sorted(causes, key=lambda cause: (-len(cause.company_ids), min(cause.company_ids)))
+        alike = sorted(groups.values(), key=lambda one: (-len(one), min(outcome.company_id for outcome in one)))
+        return [_cause(number, one) for number, one in enumerate(alike, 1)]
+
+    def retry(self, cause: Cause) -> str:
+        """Return the command that tries the companies of one of its causes again."""
+        if self._resumable is not None:
+            return f"mpm-ops migrate-tenant --resume {self._resumable} --cause {cause.number}"
+        if self._command.startswith("rollback --run"):
+            return f"mpm-ops {self._command}"  # who is undone already is left alone
+        return f"mpm-ops {self._command} " + " ".join(f"--only {company_id}" for company_id in cause.company_ids)
+
+    @property
+    def runs(self) -> Sequence[int]:
+        """The runs in the ledger that it is the account of; `mpm-ops run ID` shows each."""
+        return self.joins if self.run_id is None else [self.run_id]
+
+    @property
+    def _command(self) -> str:
+        """The command that it was; an action is one, unless it joins several."""
+        return self.command or self.action
+
+    @property
+    def _resumable(self) -> int | None:
+        """The one run that `--resume` takes up; None when it is no migration, or several."""
+        return self.runs[0] if self._command == "migrate-tenant" and len(self.runs) == 1 else None
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row of text per company: what a table shows."""
@@ -173,6 +207,9 @@ class FleetReport:
             ended=early.ended if early else "finished",
             reason=early.reason if early else "",
             notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
+            started_at=min((one.started_at for one in reports if one.started_at), default=None),
+            command=reports[0]._command if reports else "",
+            joins=[run for report in reports for run in report.runs],
         )
 
     def __str__(self) -> str:
@@ -202,9 +239,10 @@ def _in_common(messages: Sequence[str]) -> str:
     return _VALUE.sub(common, messages[0])
 
 
-def _cause(alike: Sequence[Outcome]) -> Cause:
+def _cause(number: int, alike: Sequence[Outcome]) -> Cause:
     failure = alike[0].failure or Failure(message="", kind="")
     return Cause(
+        number=number,
         message=_in_common([outcome.failure.message for outcome in alike if outcome.failure]),
         sqlstate=failure.sqlstate,
         revision=failure.revision,

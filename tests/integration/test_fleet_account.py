@@ -49,6 +49,22 @@ def test_who_was_not_moved_is_where_the_plan_found_them(
     assert list(ops.run(report.run_id or 0).outcomes) == list(report.outcomes)
 
 
+def test_the_ledger_keeps_when_each_company_came_out(ops: Ops, fleet: list[Company]) -> None:
+    revise(ops, "o1", None, "op.execute('SELECT pg_sleep(0.3)')")
+    report = ops.migrate_tenant(policy=FAST.model_copy(update={"workers": 1}))
+    kept = ops.run(report.run_id or 0)
+    for account in (report, kept):
+        assert account.started_at is not None
+        moments = sorted(one.finished_at for one in account.outcomes if one.finished_at)
+        assert len(moments) == len(fleet)
+        # One after the other; what the ledger takes together is of a moment.
+        assert (moments[-1] - moments[0]).total_seconds() >= 0.3 * (len(fleet) - 1) - 0.25
+        assert account.started_at <= moments[0]
+    ops.migrate_tenant()
+    (again, _) = ops.runs(limit=2)
+    assert all(one.finished_at for one in ops.run(again.id).outcomes)
+
+
 def test_a_history_begins_with_the_registration(ops: Ops, register: Register) -> None:
     company = register()
     (made,) = ops.history(company.id)
