@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mpm_ops.pictures.drawing import COLOURS, canvas, name_bars, number, words
 from mpm_ops.pictures.series import MOST
-from mpm_ops.records import FleetReport, FleetStatus, Status, counted
+from mpm_ops.records import FleetReport, FleetStatus, Status, counted, course
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +69,32 @@ def fleet_progress(report: FleetReport, *, ax: Axes | None = None) -> Axes:
     key = [Patch(color=_OUTCOMES[status], label=f"{status} ({count})") for status, count in counts.items()]
     if key:
         ax.legend(handles=key, frameon=False)
+    return ax
+
+
+def fleet_over_time(report: FleetReport, *, ax: Axes | None = None) -> Axes:
+    """Draw how many companies of a run had come out, stacked by outcome, over the seconds since it began.
+
+    Returns the Axes; they are empty when nobody has come out, or the account does not say when.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    ax = ax or canvas()
+    steps = course(report)
+    seconds = [step.seconds for step in steps]
+    statuses = [status for status in _OUTCOMES if steps and status in steps[-1].counts]
+    heights = [[step.counts.get(status, 0) for step in steps] for status in statuses]
+    colours = [_OUTCOMES[status] for status in statuses]
+    labels = [f"{status} ({steps[-1].counts[status]})" for status in statuses]
+    if steps:
+        ax.stackplot(seconds, *heights, colors=colours, labels=labels, step="post")
+        ax.legend(frameon=False, loc="upper left")
+        ax.set_xlim(0, seconds[-1] or 1)
+    ax.set_ylim(0, max(1, len(report.outcomes)))
+    words(ax, title=str(report), across="seconds since the run began", up="companies", flat=False)
+    ax.xaxis.set_major_formatter(number)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_formatter(number)
     return ax
 
 

@@ -15,6 +15,7 @@ from mpm_ops.records.access import (
 )
 from mpm_ops.records.checks import CompanyDrift, Difference, Finding, Level, Linted
 from mpm_ops.records.company import MAIN, Company, CompanyState, CompanyStatus, Plugin
+from mpm_ops.records.course import Step, course
 from mpm_ops.records.fleet import Applied, DryRun, FleetStatus, PlannedSql, Revision, Run, SharedRun
 from mpm_ops.records.report import Cause, Failure, FleetReport, Outcome, Status, counted
 
@@ -50,5 +51,7 @@ __all__ = [
     "Run",
     "SharedRun",
     "Status",
+    "Step",
     "counted",
+    "course",
 ]

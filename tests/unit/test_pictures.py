@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 import math
@@ -410,6 +411,22 @@ def test_a_run_over_many_is_a_skyline_without_names() -> None:
     assert legend(ax) == ["failed (1)", "done (99)"]
     assert png(ax)
     assert png(pictures.fleet_progress(report()))
+
+
+def test_a_run_over_time_stacks_who_had_come_out() -> None:
+    began = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
+    found = report(Status.DONE, Status.DONE, Status.FAILED, Status.UNTOUCHED)
+    times = [began + dt.timedelta(seconds=one) for one in (1, 2, 3)]
+    outcomes = [
+        dataclasses.replace(one, finished_at=at) for one, at in zip(found.outcomes, [*times, None], strict=True)
+    ]
+    ax = pictures.fleet_over_time(dataclasses.replace(found, outcomes=outcomes, started_at=began))
+    assert legend(ax) == ["done (2)", "failed (1)"]
+    done, failed = (area.get_datalim(ax.transData).y1 for area in ax.collections)
+    assert (done, failed) == (2, 3)
+    assert (ax.get_ylim(), ax.get_xlim()) == ((0, 4), (0, 3))
+    assert png(ax)
+    assert png(pictures.fleet_over_time(found))
 
 
 @pytest.mark.parametrize("day", [dt.date(1, 1, 1), dt.date(9999, 12, 31)])
