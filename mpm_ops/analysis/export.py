@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,7 +17,8 @@ from mpm_ops.analysis.guard import Limits, Taken
 from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.progress import progress
-from mpm_ops.errors import QueryError, UsageError
+from mpm_ops.atomic import replacing
+from mpm_ops.errors import QueryError
 from mpm_ops.postgres.watched import WatchedConnection
 from mpm_ops.records import Question
 
@@ -160,16 +160,9 @@ def _export(
 @contextmanager
 def _written(path: Path) -> Iterator[Writer]:
     """Lend a writer; the file takes its name at the end of the block, and is gone after an error."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with closing(Writer(part)) as writer:
-            yield writer
-            writer.finish()
-        part.replace(path)
-    except OSError as exc:
-        raise UsageError(f"{path} cannot be written: {exc.strerror or exc}") from exc
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, closing(Writer(part)) as writer:
+        yield writer
+        writer.finish()
 
 
 def _common(schemas: Sequence[pa.Schema]) -> pa.Schema:

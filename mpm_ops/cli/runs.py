@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,8 @@ import mpm_ops
 from mpm_ops.cli.options import AsJson, CompanyTerm, Force
 from mpm_ops.cli.output import consent, data, print_json, print_report, print_table
 from mpm_ops.cli.progress import progress
+from mpm_ops.cli.reports import Report, put_report
+from mpm_ops.errors import UsageError
 from mpm_ops.records import counted
 
 RunId = Annotated[int, typer.Argument(metavar="RUN", help="Its number: mpm-ops runs.")]
@@ -51,14 +54,29 @@ def runs(limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")]
     print_table(rows, ["run", "what", "who", "began", "seconds", "state", "companies", "why"])
 
 
-def run(run_id: RunId, as_json: AsJson = False) -> None:
+def run(
+    run_id: RunId,
+    as_json: AsJson = False,
+    report: Annotated[
+        Report | None, typer.Option("--report", help="Print it as a report to keep, with the state of the fleet.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.")] = None,
+) -> None:
     """Show the account of one run. Its exit code is the run's.
 
-    Example: mpm-ops run 12
+    Example: mpm-ops run 12 --report html --output run-12.html
     """
+    if report and as_json:
+        raise UsageError("--report and --json do not go together", hint="--report json is the report as JSON.")
+    if output and not report:
+        raise UsageError("--output goes with --report", hint="Add --report html, json or md.")
     with mpm_ops.connect() as ops:
         found = ops.run(run_id)
-    print_report(found, as_json=as_json)
+        status = ops.status() if report else None
+    if report:
+        put_report(found, status, form=report, output=output)
+    else:
+        print_report(found, as_json=as_json)
 
 
 def pause(run_id: RunId) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mpm_ops import Company, Ops, Settings
@@ -50,6 +52,43 @@ def test_an_assertion_that_fails_in_the_only_company_is_exit_code_3(
 def test_options_that_would_be_forgotten_are_refused(run: Run, options: str) -> None:
     ran = run("migrate-tenant", *options.split())
     assert (ran.code, "do not go together" in ran.err) == (2, True)
+
+
+def test_a_report_is_printed_or_written_whole(
+    run: Run, ops: Ops, register: Register, server: Server, tmp_path: Path
+) -> None:
+    for name in ("<script>alert(1)</script> Power", "Beta"):
+        register(name)
+    revise(ops, "o1", None, NO_LONG_NAMES)
+    plant(server, ops.list_companies()[0])
+    assert run("migrate-tenant").code == 1
+    number = ops.runs()[0].id
+    retry = f"mpm-ops migrate-tenant --resume {number} --cause 1"
+    made = {form: run("run", str(number), "--report", form) for form in ("html", "json", "md")}
+    assert {ran.code for ran in made.values()} == {1}
+    assert made["html"].out.startswith("<!doctype html>")
+    assert "<script" not in made["html"].out
+    assert "out of reach" not in made["html"].out
+    assert all(retry in ran.out for ran in made.values())
+    assert made["json"].json["causes"][0]["companies"] == [{"id": 1, "name": "<script>alert(1)</script> Power"}]
+    assert [one["companies"] for one in made["json"].json["fleet"]["revisions"]] == [1, 1]
+    for form, ran in made.items():
+        path = tmp_path / f"report.{form}"
+        path.write_text("of before")
+        written = run("run", str(number), "--report", form, "--output", str(path))
+        assert (written.code, written.out) == (1, "")
+        assert path.read_text() == ran.out
+    assert len(list(tmp_path.glob("*report*"))) == 3
+    assert len(list(tmp_path.glob(".report*"))) == 0
+
+
+@pytest.mark.parametrize("options", ["--report md --json", "--output x", "--report html --output missing/x"])
+def test_a_report_that_cannot_be_is_refused(run: Run, ops: Ops, register: Register, options: str) -> None:
+    register()
+    ops.migrate_tenant()
+    column(ops, "o1", None)
+    ops.migrate_tenant()
+    assert run("run", str(ops.runs()[0].id), *options.split()).code == 2
 
 
 def test_a_busy_company_is_exit_code_1(run: Run, ops: Ops, register: Register, server: Server) -> None:

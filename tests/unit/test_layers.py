@@ -14,8 +14,8 @@ PACKAGE = Path(mpm_ops.__file__).parent
 LAYERS = [
     ["harmless"],
     ["errors"],
-    ["settings", "records", "shipped"],
-    ["pictures"],
+    ["settings", "records", "shipped", "atomic"],
+    ["pictures", "reports"],
     ["postgres"],
     ["central", "tenant"],
     ["schema"],
@@ -40,6 +40,9 @@ ONLY = {
     "pandas": {"analysis", "notebook", "ops", "cli", "pictures"},
     "matplotlib": {"pictures", "analysis"},  # there the type of what Result.plot returns
     "tqdm": {"analysis"},
+    "papermill": {"notebook"},
+    "nbclient": {"notebook"},
+    "nbconvert": {"notebook"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
