@@ -26,6 +26,7 @@
     │   └── StateChanged            the database left the state that its plan was made for
     ├── FleetFailed                 some companies of a run failed; carries its report
     ├── LinterMissing               exit code 2: squawk is not installed
+    ├── NotebookFailed              a notebook that was to become a report stopped at a cell
     ├── ProvisionError              a registration failed and was undone
     └── Refused                     a destructive verb without consent
 
@@ -212,6 +213,10 @@ class LinterMissing(MpmOpsError):
     """Revisions are linted by squawk, which is not installed."""
 
     exit_code = 2
+
+
+class NotebookFailed(MpmOpsError):
+    """A notebook stopped at one of its cells."""
 
 
 class ProvisionError(MpmOpsError):

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from mpm_ops.analysis.stream import Numeric
     from mpm_ops.notebook.board import FleetBoard
     from mpm_ops.notebook.explore import Explorer
+    from mpm_ops.notebook.rendered import Rendered
 
 #: Companies by id, name or e-mail address; None is all of them.
 Companies = Sequence[int | str] | None
@@ -522,6 +524,31 @@ class Ops:
         from mpm_ops.notebook.board import FleetBoard
 
         return FleetBoard(self)
+
+    def revenue_report(
+        self,
+        company: int | str,
+        folder: str | Path,
+        *,
+        first_month: str = "",
+        last_month: str = "",
+        cell_seconds: int = 600,
+    ) -> Rendered:
+        """Run the notebook `04_revenue_report` for a company, and write what it shows to a page and Parquet files.
+
+        The months are such as 2026-03; without them, the last six that are over. The files are named after the
+        company's id, and each is there once it is whole. Raises UnknownCompany, NotebookFailed, UsageError.
+        """
+        from mpm_ops.notebook import rendered
+
+        return rendered.render(
+            self.settings,
+            self.get_company(company),
+            Path(folder),
+            first_month=first_month,
+            last_month=last_month,
+            cell_seconds=cell_seconds,
+        )
 
     def close(self) -> None:
         """Drop the reading logins and close all connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 from pathlib import Path
@@ -147,9 +148,27 @@ class Settings(BaseSettings):
         """The folder with this installation's own revisions of the central database."""
         return self.migrations or self.home / "migrations"
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that describe this installation to another process; some may hold passwords."""
+        given = self.model_dump(exclude_none=True)
+        return {f"MPM_OPS_{name.upper()}": _variable(value) for name, value in given.items()}
+
     def company_database(self, company_id: int) -> str:
         """Return the opaque name of a company's database: it shows in catalogs that every login may read (D5)."""
         return f"{self.prefix}company_{company_id}"
+
+
+def _variable(value: object) -> str:
+    """Return a setting as its variable has it."""
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case dict():
+            return json.dumps({name: _variable(one) for name, one in value.items()})
+        case Path():
+            # A process in another folder is to find it, too.
+            return str(value.absolute())
+    return str(value)
 
 
 def load_settings() -> Settings:

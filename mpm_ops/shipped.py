@@ -8,7 +8,7 @@ from mpm_ops.errors import MpmOpsError
 
 
 def shipped(name: str) -> Path:
-    """Return the path of a top-level folder or file: migrations, tenant_migrations, flows, prefect.yaml."""
+    """Return the path of a top-level folder or file: migrations, tenant_migrations, flows, notebooks, prefect.yaml."""
     package = Path(__file__).parent
     for place in (package / "_shipped" / name, package.parent / name):
         if place.exists():

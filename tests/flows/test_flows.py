@@ -191,7 +191,7 @@ def test_a_flow_run_by_hand_gives_its_server_time_and_tells_nobody(
 
 def test_the_deployments_name_flows_that_exist() -> None:
     declared = yaml.safe_load(Path("prefect.yaml").read_text())
-    names = {"migrate-companies", "provision-company", "nightly-health", "reap"}
+    names = {"migrate-companies", "provision-company", "nightly-health", "company-report", "reap"}
     assert {one["name"] for one in declared["deployments"]} == names
     for one in declared["deployments"]:
         path, name = one["entrypoint"].split(":")

@@ -40,7 +40,8 @@ def test_the_wheel_carries_both_migration_trees(names: frozenset[str], tree: str
 def test_the_wheel_carries_the_flows_and_their_deployments(names: frozenset[str]) -> None:
     flows = in_checkout("flows")
     assert flows
-    assert {f"mpm_ops/_shipped/{name}" for name in [*flows, "prefect.yaml"]} <= names
+    wanted = [*flows, "prefect.yaml", "notebooks/04_revenue_report.ipynb"]
+    assert {f"mpm_ops/_shipped/{name}" for name in wanted} <= names
 
 
 def test_the_wheel_carries_every_module_and_the_typing_marker(names: frozenset[str]) -> None:
