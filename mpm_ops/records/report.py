@@ -114,9 +114,6 @@ class FleetReport:
     notes: Sequence[str] = ()
     #: When the first company could have been begun; None when there was none.
     started_at: dt.datetime | None = None
-    #: Of an account that joins several: the command that each was, and the runs in the ledger.
-    command: str = ""
-    joins: Sequence[int] = ()
     counts: Mapping[Status, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,8 +133,8 @@ class FleetReport:
     @property
     def go_on(self) -> str:
         """The command that takes up the companies that a run left untouched; empty when there is none."""
-        left = self._resumable is not None and self.counts[Status.UNTOUCHED]
-        return f"mpm-ops migrate-tenant --resume {self._resumable}" if left and not self.under_way else ""
+        left = self._resumable and self.counts[Status.UNTOUCHED]
+        return f"mpm-ops migrate-tenant --resume {self.run_id}" if left and not self.under_way else ""
 
     @property
     def ok(self) -> bool:
@@ -158,26 +155,16 @@ class FleetReport:
 
     def retry(self, cause: Cause) -> str:
         """Return the command that tries the companies of one of its causes again."""
-        if self._resumable is not None:
-            return f"mpm-ops migrate-tenant --resume {self._resumable} --cause {cause.number}"
-        if self._command.startswith("rollback --run"):
-            return f"mpm-ops {self._command}"  # who is undone already is left alone
-        return f"mpm-ops {self._command} " + " ".join(f"--only {company_id}" for company_id in cause.company_ids)
+        if self._resumable:
+            return f"mpm-ops migrate-tenant --resume {self.run_id} --cause {cause.number}"
+        if self.action.startswith("rollback --run"):
+            return f"mpm-ops {self.action}"  # who is undone already is left alone
+        # An action is the command that it was.
+        return f"mpm-ops {self.action} " + " ".join(f"--only {company_id}" for company_id in cause.company_ids)
 
     @property
-    def runs(self) -> Sequence[int]:
-        """The runs in the ledger that it is the account of; `mpm-ops run ID` shows each."""
-        return self.joins if self.run_id is None else [self.run_id]
-
-    @property
-    def _command(self) -> str:
-        """The command that it was; an action is one, unless it joins several."""
-        return self.command or self.action
-
-    @property
-    def _resumable(self) -> int | None:
-        """The one run that `--resume` takes up; None when it is no migration, or several."""
-        return self.runs[0] if self._command == "migrate-tenant" and len(self.runs) == 1 else None
+    def _resumable(self) -> bool:
+        return self.action == "migrate-tenant" and self.run_id is not None
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row of text per company: what a table shows."""
@@ -193,24 +180,6 @@ class FleetReport:
             }
             for outcome in self.outcomes
         ]
-
-    @classmethod
-    def joined(cls, reports: Sequence[FleetReport], *, action: str, seconds: float) -> FleetReport:
-        """Return one account of several runs, such as the batches of a flow."""
-        outcomes = [outcome for report in reports for outcome in report.outcomes]
-        early = next((report for report in reports if report.ended != "finished"), None)
-        return cls(
-            run_id=None,
-            action=action,
-            outcomes=outcomes,
-            seconds=seconds,
-            ended=early.ended if early else "finished",
-            reason=early.reason if early else "",
-            notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
-            started_at=min((one.started_at for one in reports if one.started_at), default=None),
-            command=reports[0]._command if reports else "",
-            joins=[run for report in reports for run in report.runs],
-        )
 
     def __str__(self) -> str:
         total = len(self.outcomes)

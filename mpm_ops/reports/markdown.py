@@ -24,7 +24,7 @@ def markdown(report: FleetReport, status: FleetStatus | None = None) -> str:
     blocks += [*_causes(report), *_left(report), *_slowest(report), *_moves(report)]
     blocks += _spread(status) if status else []
     if shows := parts.shows(report):
-        blocks.append(f"The whole account: {', '.join(map(code_as_markdown, shows))}")
+        blocks.append(f"The whole account: {code_as_markdown(shows)}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -60,12 +60,14 @@ def _cause(report: FleetReport, cause: Cause) -> str:
         f"revision {cause.revision}" if cause.revision else "",
     ]
     where = "".join(f", {as_markdown(fact)}" for fact in facts if fact)
-    lines = [f"{cause.number}. **{len(cause.company_ids)} ×** {as_markdown(cause.message)}{where}"]
     named = [f"{name} ({one})" for name, one in zip(cause.companies, cause.company_ids, strict=True)]
-    lines.append(f"   - companies: {_few(named, parts.OF_CAUSE)}")
-    lines += [f"   - hint: {as_markdown(cause.hint)}"] if cause.hint else []
-    lines.append(f"   - try again: {code_as_markdown(report.retry(cause))}")
-    return "\n".join(lines)
+    number = f"{cause.number}. "
+    told = [f"companies: {_few(named, parts.OF_CAUSE)}"]
+    told += [f"hint: {as_markdown(cause.hint)}"] if cause.hint else []
+    told.append(f"try again: {code_as_markdown(report.retry(cause))}")
+    # What belongs to an item stands under its text, however wide its number is.
+    lines = [f"{' ' * len(number)}- {one}" for one in told]
+    return "\n".join([f"{number}**{len(cause.company_ids)} ×** {as_markdown(cause.message)}{where}", *lines])
 
 
 def _left(report: FleetReport) -> Iterator[str]:

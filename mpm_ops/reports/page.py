@@ -144,7 +144,7 @@ def _company(one: Outcome, report: FleetReport) -> Sequence[object]:
 
 def _foot(report: FleetReport) -> Iterator[str]:
     if shows := parts.shows(report):
-        yield f"<footer>In the ledger: {', '.join(f'<code>{as_html(show)}</code>' for show in shows)}</footer>"
+        yield f"<footer>In the ledger: <code>{as_html(shows)}</code></footer>"
 
 
 def _bar(kind: str, share: float) -> str:

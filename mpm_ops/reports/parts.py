@@ -72,6 +72,6 @@ def heads(at: Sequence[str]) -> str:
     return ", ".join(at) or "base"
 
 
-def shows(report: FleetReport) -> list[str]:
-    """Return the commands that show the account, of the run or of each that it joins."""
-    return [f"mpm-ops run {run}" for run in report.runs]
+def shows(report: FleetReport) -> str:
+    """Return the command that shows the account; empty when it is not in the ledger."""
+    return "" if report.run_id is None else f"mpm-ops run {report.run_id}"

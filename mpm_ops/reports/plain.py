@@ -11,7 +11,7 @@ from mpm_ops.records import Cause, FleetReport, FleetStatus, Outcome
 def as_json(report: FleetReport, status: FleetStatus | None = None) -> dict[str, Any]:
     """Return the report as values that `json.dumps` takes. Keys are added to it, not taken away or renamed.
 
-    - `format` 1; `run` the id in the ledger, null for an account of several; `runs` all of them; `action`;
+    - `format` 1; `run` the id in the ledger, null when it is not there; `action`;
     - `ended`, `reason`, `notes`, `started_at` (ISO 8601), `seconds`;
     - `companies` how many; `counts` by outcome: done, skipped, busy, failed, untouched;
     - `go_on` the command that takes up the untouched; empty when there is none;
@@ -25,7 +25,6 @@ def as_json(report: FleetReport, status: FleetStatus | None = None) -> dict[str,
     return {
         "format": 1,
         "run": report.run_id,
-        "runs": list(report.runs),
         "action": report.action,
         "ended": report.ended,
         "reason": report.reason,

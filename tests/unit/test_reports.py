@@ -122,35 +122,6 @@ def test_what_is_no_migration_is_tried_again_by_its_own_command(action: str, com
     assert [failed.retry(cause) for cause in failed.causes] == [command]
 
 
-@pytest.mark.parametrize(
-    ("runs", "retry", "go_on"),
-    [
-        ([12], "mpm-ops migrate-tenant --resume 12 --cause 1", "mpm-ops migrate-tenant --resume 12"),
-        ([12, 13], "mpm-ops migrate-tenant --only 1 --only 11", ""),
-    ],
-)
-def test_an_account_of_several_runs_names_them_and_a_command_that_exists(
-    runs: list[int], retry: str, go_on: str
-) -> None:
-    """Whose action is a flow's name, which is no command."""
-    batches = [
-        report(
-            outcome(1 + 10 * place, Status.FAILED, message="m"),
-            outcome(2 + 10 * place, Status.UNTOUCHED),
-            run_id=run,
-            started_at=BEGAN - dt.timedelta(seconds=place),
-        )
-        for place, run in enumerate(runs)
-    ]
-    joined = FleetReport.joined(batches, action="migrate-companies", seconds=2.0)
-    assert (joined.run_id, list(joined.runs)) == (None, runs)
-    assert [joined.retry(cause) for cause in joined.causes] == [retry]
-    assert joined.go_on == go_on
-    assert joined.started_at == BEGAN - dt.timedelta(seconds=len(runs) - 1)
-    text = reports.markdown(joined)
-    assert all(f"`mpm-ops run {run}`" in text for run in runs)
-
-
 # The course of a run
 
 
@@ -215,6 +186,13 @@ def test_markdown_of_ten_thousand_is_no_longer_than_of_a_hundred() -> None:
     statuses = [Status.DONE, Status.FAILED, Status.UNTOUCHED, Status.BUSY]
     many = report(*(outcome(number, statuses[number % 4], message="m") for number in range(1, 10_001)))
     assert len(reports.markdown(many)) < 6_000
+
+
+def test_what_belongs_to_a_cause_stands_under_it_whatever_its_number() -> None:
+    many = report(*(outcome(number, Status.FAILED, message=f"m{'x' * number}") for number in range(1, 13)))
+    page = rendered(reports.markdown(many))
+    assert page.tags.count("ol") == 1
+    assert page.tags.count("ul") == 12
 
 
 def rendered(text: str) -> Page:
@@ -314,7 +292,7 @@ def test_a_run_under_way_says_who_is_to_come() -> None:
 def test_the_keys_of_the_json_stay_as_they_are() -> None:
     found = json.loads(json.dumps(reports.as_json(HALTED, fleet())))
     assert list(found) == [
-        "format", "run", "runs", "action", "ended", "reason", "notes", "started_at", "seconds", "companies", "counts",
+        "format", "run", "action", "ended", "reason", "notes", "started_at", "seconds", "companies", "counts",
         "go_on", "causes", "outcomes", "fleet",
     ]  # fmt: skip
     assert found["counts"] == {"done": 11, "skipped": 0, "busy": 1, "failed": 3, "untouched": 25}
