@@ -34,6 +34,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 2px solid var(--line) }
 th, td { padding: .3rem 1rem .3rem 0; vertical-align: middle }
 td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere } td:has(> .bar) { width: 45% }
+.dataframe { width: auto; border: 0 } .dataframe td { text-align: right }
+.dataframe th, .dataframe td { border-width: 0 0 1px }
 .number { text-align: right; white-space: nowrap } .scroll { overflow-x: auto }
 .bar { height: .8rem; min-width: 2px; border-radius: 2px; background: var(--untouched); print-color-adjust: exact }
 .key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin: 0 .35rem 0 1rem;
