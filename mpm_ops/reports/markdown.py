@@ -17,7 +17,8 @@ _BAR = 20
 def markdown(report: FleetReport, status: FleetStatus | None = None) -> str:
     """Return the report as Markdown: totals, causes with the commands that try again, the slowest, who was left.
 
-    Its length does not grow with the fleet. With `status` it tells how many companies are at which revision now.
+    Of companies it names the first few, so it is as short for a large fleet.
+    With `status` it tells how many companies are at which revision now.
     """
     blocks = [f"# {as_markdown(parts.heading(report))}", _totals(report), *_ended(report)]
     blocks += [f"> {as_markdown(note)}" for note in report.notes]
