@@ -36,6 +36,7 @@ from mpm_ops.companies import (
     selection,
     states,
     status,
+    usage,
     users,
 )
 from mpm_ops.companies import audit as auditing
@@ -76,6 +77,7 @@ from mpm_ops.records import (
     Reaped,
     Revision,
     Run,
+    Usage,
 )
 from mpm_ops.settings import Settings, load_settings, operator
 from mpm_ops.shipped import is_checkout
@@ -342,6 +344,23 @@ class Ops:
     def status(self, *, verify: bool = False) -> FleetStatus:
         """Tell the state of the fleet: who is at which revision, behind, busy, failed last, out of reach. Read-only."""
         return status.status(self._installation, verify=verify)
+
+    def usage_snapshot(self, *, keep_days: int = 400, dry_run: bool = False) -> Sequence[Usage]:
+        """Measure what every company's database holds and does, and write it to `ops.usage`; return it, by company id.
+
+        Bytes and counters are asked of each server at once, rows (estimated) of each company. What could not be asked
+        is None, with the reason in `error`. Snapshots older than `keep_days` are deleted; with `dry_run` nothing is
+        written. Raises InvalidInput.
+        """
+        return usage.snapshot(self._installation, keep_days=keep_days, write=not dry_run)
+
+    def usage(self, company: int | str | None = None, *, days: int = 90) -> Sequence[Usage]:
+        """List what the snapshots of the last `days` know, oldest first; of one company or of all. Read-only.
+
+        `mpm_ops.records.growth` tells what became of each in between. Raises UnknownCompany, InvalidInput.
+        """
+        chosen = None if company is None else self.get_company(company)
+        return usage.history(self._installation, chosen, days=days)
 
     def doctor(self) -> list[Deviation]:
         """Look for what lets an analyst do more than read what was granted, on every server. Read-only."""

@@ -289,6 +289,7 @@ class Question(Base):
     __tablename__ = "questions"
     __table_args__ = (
         sa.CheckConstraint("outcome IN ('answered', 'cut', 'failed')", name="outcome"),
+        sa.Index(None, "asked_at", postgresql_using="brin"),
         {"schema": "ops"},
     )
 
@@ -305,3 +306,26 @@ class Question(Base):
     seconds: orm.Mapped[float] = orm.mapped_column(sa.Double)
     outcome: orm.Mapped[str]
     sqlstate: orm.Mapped[Note]
+
+
+class CompanyUsage(Base):
+    """What a company's database held and did when a snapshot was taken; NULL where it could not be asked."""
+
+    __tablename__ = "usage"
+    __table_args__ = ({"schema": "ops"},)
+
+    taken_at: orm.Mapped[dt.datetime] = orm.mapped_column(primary_key=True)
+    # No foreign key: the account outlives the company.
+    company_id: orm.Mapped[BigInt] = orm.mapped_column(primary_key=True, autoincrement=False)
+    company: orm.Mapped[str]
+    size: orm.Mapped[BigInt | None]
+    rows: orm.Mapped[BigInt | None]
+    connections: orm.Mapped[int | None]
+    #: These four since `counted_since`, or since the server lost count.
+    transactions: orm.Mapped[BigInt | None]
+    inserted: orm.Mapped[BigInt | None]
+    updated: orm.Mapped[BigInt | None]
+    deleted: orm.Mapped[BigInt | None]
+    counted_since: orm.Mapped[dt.datetime | None]
+    questions: orm.Mapped[BigInt]
+    error: orm.Mapped[Note]

@@ -68,6 +68,7 @@ COMMANDS = {
             "Tell how many companies are at which revision, who needs attention, and how a run under way gets on.",
         ),
         "drift": ("status", "Compare databases with what their own revisions make."),
+        "usage": ("usage", "Tell how large companies are and how they grow, by the snapshots in the central database."),
         "audit": (
             "checks",
             "Look for databases, roles and rows that do not fit together, and say what puts each right.",

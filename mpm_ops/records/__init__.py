@@ -18,6 +18,7 @@ from mpm_ops.records.company import MAIN, Company, CompanyState, CompanyStatus, 
 from mpm_ops.records.course import Step, course
 from mpm_ops.records.fleet import Applied, DryRun, FleetStatus, PlannedSql, Revision, Run, SharedRun
 from mpm_ops.records.report import Cause, Failure, FleetReport, Outcome, Status, counted
+from mpm_ops.records.usage import Growth, Usage, growth
 
 __all__ = [
     "MAIN",
@@ -37,6 +38,7 @@ __all__ = [
     "Finding",
     "FleetReport",
     "FleetStatus",
+    "Growth",
     "Hardened",
     "Hardening",
     "Level",
@@ -52,6 +54,8 @@ __all__ = [
     "SharedRun",
     "Status",
     "Step",
+    "Usage",
     "counted",
     "course",
+    "growth",
 ]

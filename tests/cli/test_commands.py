@@ -86,6 +86,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "status",
         "sweep",
         "token",
+        "usage",
     }
 
 

@@ -57,6 +57,10 @@ def test_a_size_that_a_deployer_may_not_know_stops_nobody(deployer: Ops, pair: l
     report = deployer.migrate_tenant()
     assert [outcome.status for outcome in report.outcomes] == [Status.FAILED, Status.DONE]
     assert "permission denied" in report.failed[0].why
+    hidden, known = deployer.usage_snapshot()
+    assert (hidden.size, bool(hidden.error)) == (None, True)
+    assert known.size
+    assert known.error == ""
 
 
 def test_few_connections_fail_no_assertion(deployer: Ops, pair: list[Company], server: Server) -> None:
@@ -85,6 +89,7 @@ def test_a_deployer_without_superuser_does_the_whole_job(deployer: Ops) -> None:
     deployer.forget_revisions()
     assert [outcome.status for outcome in deployer.migrate_tenant().outcomes] == [Status.DONE]
     assert [outcome.status for outcome in deployer.rollback_tenant().outcomes] == [Status.DONE]
+    assert [one.error for one in deployer.usage_snapshot()] == [""]
     assert deployer.company(company.id).read_sql("SELECT count(*) FROM countries").iloc[0, 0] == 245
     login = deployer.login("ada@acme.example.com", "correct horse", write=True)
     with login as session, session.transaction() as connection:

@@ -299,6 +299,7 @@ def test_what_was_asked_is_noted_and_an_analyst_can_only_add_to_it(
             "UPDATE granted.questions SET rows = 0",
             "SELECT * FROM ops.questions",
             "INSERT INTO ops.questions (login) VALUES ('bob')",
+            "SELECT * FROM ops.usage",
             "SELECT * FROM public.companies",
             "SELECT * FROM ops.analysts",
         ):

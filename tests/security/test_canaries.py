@@ -157,6 +157,7 @@ LINES = [
     "status --json",
     "status --verify",
     "drift --full --json",
+    "usage --snapshot --json",
     "doctor --json",
     "audit --json",
     "audit --repair",
