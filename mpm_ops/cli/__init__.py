@@ -5,12 +5,14 @@ Exit codes: 0 done or nothing to do; 1 something failed; 2 wrong usage or refuse
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 
 import typer
 
 from mpm_ops.cli.commands import Commands
+from mpm_ops.cli.manner import manner
 from mpm_ops.errors import MpmOpsError
 
 app = typer.Typer(cls=Commands, name="mpm-ops", pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -25,27 +27,39 @@ def main() -> None:
     """Run the command line; every error of ours ends as one line on stderr, a hint, and an exit code."""
     warnings.showwarning = _warn
     try:
-        app()
+        code = app() or 0
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     except MpmOpsError as exc:
-        where = f"{exc.company}: " if exc.company else ""
-        _say("bold red", "Error", f"{where}{exc}")
-        if exc.hint:
-            _say("bold", "Hint", exc.hint)
-        sys.exit(exc.exit_code)
+        _fail(exc)
+        code = exc.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted.\n")
-        sys.exit(130)
+        _say("Error", "interrupted")
+        code = 130
+    manner.end(code)
+    sys.exit(code)
+
+
+def _fail(exc: MpmOpsError) -> None:
+    """Say what is wrong, and what can be done; a program is told both in one."""
+    where = f"{exc.company}: " if exc.company else ""
+    _say("Error", f"{where}{exc}", kind=type(exc).__name__, company=exc.company, hint=exc.hint)
+    if exc.hint and not manner.log_json:
+        _say("Hint", exc.hint, style="bold")
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning as an error is shown: where in our code it comes from helps nobody."""
-    _say("bold yellow", "Warning", str(message))
+    _say("Warning", str(message), style="bold yellow", level=logging.WARNING)
 
 
-def _say(style: str, kind: str, text: str) -> None:
+def _say(what: str, text: str, *, style: str = "bold red", level: int = logging.ERROR, **facts: object) -> None:
+    if manner.log_json:
+        manner.write(text, event=what.lower(), level=level, **facts)
+        return
     # Here, lest the overview of the commands loads what draws.
     from rich.markup import escape
 
     from mpm_ops.cli.output import talk
 
-    talk.print(f"[{style}]{kind}[/]: {escape(text)}", soft_wrap=True, highlight=False)
+    talk.tell(f"[{style}]{what}[/]: {escape(text)}", event=what.lower(), level=level)

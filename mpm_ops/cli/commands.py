@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import typer.core
+
+from mpm_ops.cli.manner import ANYWHERE, manner
+from mpm_ops.errors import MpmOpsError, UsageError
 
 #: By section: each command with its module in this package and the first sentence of its help, which a test compares.
 COMMANDS = {
@@ -99,6 +103,8 @@ COMMANDS = {
         "server": ("server", "The embedded PostgreSQL server."),
     },
 }
+#: What is wrong with the arguments, as the click that typer brings along raises it.
+_Misuse = cast(type[Exception], typer.BadParameter.__base__)
 _PLACES = {name: place for section in COMMANDS.values() for name, (place, _) in section.items()}
 
 
@@ -124,6 +130,21 @@ class Commands(typer.core.TyperGroup):
         super().__init__(**given)
         self.commands = _Loaded()  # type: ignore[assignment]  # nobody adds one
 
+    def main(self, args: Any = None, *given: Any, **more: Any) -> Any:
+        """Run the command line; `--quiet` and `--log-json` are taken out of it, wherever they stand.
+
+        With the latter nothing is printed of what is wrong with the arguments: it is raised, as an error of ours.
+        """
+        kept = manner.take(sys.argv[1:] if args is None else list(args), _PLACES)
+        if not manner.log_json:
+            return super().main(kept, *given, **more)
+        try:
+            return super().main(kept, *given, **{**more, "standalone_mode": False})
+        except _Misuse as exc:
+            raise UsageError(cast(Any, exc).format_message() or "a command is missing") from exc
+        except typer.Abort as exc:
+            raise MpmOpsError("nothing was answered") from exc
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the overview to whoever names no command: typer leaves that to rich's help, which this is not."""
         if not args and not ctx.resilient_parsing:
@@ -140,4 +161,5 @@ class Commands(typer.core.TyperGroup):
             with formatter.section(section):
                 formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
         with formatter.section("Options"):
-            formatter.write_dl([record for option in self.get_params(ctx) if (record := option.get_help_record(ctx))])
+            records = [record for option in self.get_params(ctx) if (record := option.get_help_record(ctx))]
+            formatter.write_dl([*ANYWHERE.items(), *records])

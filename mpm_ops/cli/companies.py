@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 import mpm_ops
+from mpm_ops.cli.manner import manner
 from mpm_ops.cli.options import AsJson, CompanyTerm
 from mpm_ops.cli.output import print_json, print_table, talk
+from mpm_ops.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,6 +48,8 @@ def register(
 
     Example: mpm-ops register "Acme Power" --email info@acme.example.com --admin-email ada@acme.example.com
     """
+    if not password_stdin and (manner.quiet or manner.log_json):
+        raise UsageError("nobody would see the generated password", hint="Give one: --password-stdin")
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(12)
     with mpm_ops.connect() as ops:
         made = ops.register(

@@ -14,8 +14,8 @@ from mpm_ops.cli.output import (
     consent,
     data,
     print_dry_run,
+    print_end,
     print_json,
-    print_report,
     print_table,
     talk,
 )
@@ -174,7 +174,7 @@ def migrate_tenant(
                 report = ops.migrate_tenant(
                     named, policy=policy, hooks=hooks, verify=verify, create_missing=create_missing
                 )
-    print_report(report, as_json=as_json)
+    print_end(report, as_json=as_json)
 
 
 def migrate_tenant_status(

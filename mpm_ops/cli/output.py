@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mpm_ops.cli.manner import manner
+from mpm_ops.cli.talk import Talk
 from mpm_ops.cli.terminal import Terminal
 from mpm_ops.errors import Refused
 from mpm_ops.harmless import harmless, harmless_json
@@ -22,7 +25,7 @@ from mpm_ops.records import DryRun, FleetReport, Status, counted
 #: For data: what a pipe or a file should get. A name that holds :smile: stays as it is.
 data = Terminal(soft_wrap=False, emoji=False)
 #: For talk: progress, questions, errors.
-talk = Terminal(stderr=True, emoji=False)
+talk = Talk()
 
 #: Characters of a word that stays in one piece, at most: a revision has 12, migrate-tenant-rollback 23.
 _WHOLE = 24
@@ -118,16 +121,37 @@ def print_report(report: FleetReport, *, as_json: bool) -> None:
     end_as(report)
 
 
+def print_end(report: FleetReport, *, as_json: bool) -> None:
+    """Tell how a run of this command's own came out, and end with its exit code; --quiet leaves out what went well."""
+    code = _exit_code(report)
+    manner.write(
+        str(report),
+        event="report",
+        run=report.run_id,
+        level=logging.ERROR if code else logging.INFO,
+        ended=report.ended,
+        reason=report.reason,
+        counts={status.value: number for status, number in report.counts.items() if number},
+        seconds=round(report.seconds, 3),
+    )
+    if manner.quiet and not (code or as_json):
+        raise typer.Exit(0)
+    print_report(report, as_json=as_json)
+
+
 def end_as(report: FleetReport) -> None:
     """End with the exit code of a run: 1 some failed or busy, 3 halted, 130 interrupted."""
+    raise typer.Exit(_exit_code(report))
+
+
+def _exit_code(report: FleetReport) -> int:
     if report.ended == "interrupted":
-        raise typer.Exit(130)
+        return 130
     # One that was halted behind its last company has failures to tell of, unless nobody was begun or a gate is closed.
     begun = any(outcome.attempts for outcome in report.outcomes)
     if report.ended == "halted" and (report.counts[Status.UNTOUCHED] or not report.failed or not begun):
-        raise typer.Exit(3)
-    if report.failed or report.counts[Status.BUSY] or report.ended == "abandoned":
-        raise typer.Exit(1)
+        return 3
+    return 1 if report.failed or report.counts[Status.BUSY] or report.ended == "abandoned" else 0
 
 
 def print_dry_run(found: DryRun, *, as_json: bool) -> None:
@@ -179,7 +203,7 @@ def consent(question: str, *, force: bool) -> None:
     """Ask before something is lost; `--force` answers yes, and nobody to ask is a no."""
     if force:
         return
-    if not talk.is_interactive or not typer.get_text_stream("stdin").isatty():
+    if manner.log_json or not talk.is_interactive or not typer.get_text_stream("stdin").isatty():
         told = f"refused, because nobody is there to ask: {question}"
         raise Refused(told, hint="Add --force to go on without being asked.")
     if not typer.confirm(harmless(question), err=True):

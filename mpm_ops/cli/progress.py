@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mpm_ops.cli.manner import manner
 from mpm_ops.cli.output import talk
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.records import Outcome, Status, counted
@@ -50,11 +52,15 @@ class _Way:
 
     def hooks(self) -> Hooks:
         return Hooks(
-            on_run=lambda run_id: talk.print(f"Run {run_id}; to pause it: mpm-ops pause {run_id}", highlight=False),
+            on_run=self.begun,
             on_start=self.start,
             on_outcome=lambda one: None if one.status is Status.UNTOUCHED else self.outcome(one),
-            on_note=lambda note: talk.print(escape(note)),
+            on_note=lambda note: talk.tell(escape(note), event="note"),
         )
+
+    def begun(self, run_id: int) -> None:
+        manner.run = run_id
+        talk.tell(f"Run {run_id}; to pause it: mpm-ops pause {run_id}", event="run")
 
     def start(self, expected: Mapping[int, float]) -> None:
         self.expected = expected
@@ -63,7 +69,15 @@ class _Way:
         self.done += 1
         if outcome.failure is not None:
             self.failed += 1
-            talk.print(f"[red]{escape(outcome.company)}[/]: {escape(outcome.failure.message)}", soft_wrap=True)
+            talk.tell(
+                f"[red]{escape(outcome.company)}[/]: {escape(outcome.failure.message)}",
+                event="failure",
+                level=logging.ERROR,
+                company=outcome.company,
+                company_id=outcome.company_id,
+                revision=outcome.failure.revision,
+                sqlstate=outcome.failure.sqlstate,
+            )
 
 
 @dataclass(kw_only=True)
@@ -91,7 +105,7 @@ class _Lines(_Way):
     def start(self, expected: Mapping[int, float]) -> None:
         super().start(expected)
         self.began = self.said = self.clock()
-        talk.print(f"{self.title}: {counted(len(expected), 'company')}", soft_wrap=True)
+        talk.tell(f"{self.title}: {counted(len(expected), 'company')}", event="start", companies=len(expected))
 
     def outcome(self, outcome: Outcome) -> None:
         super().outcome(outcome)
@@ -101,7 +115,8 @@ class _Lines(_Way):
         if tenth or now - self.said >= _SECONDS:
             self.said = now
             failed = f", {self.failed} failed" if self.failed else ""
-            talk.print(f"{self.done} of {counted(total, 'company')}{failed}{self._left(now)}", soft_wrap=True)
+            told = f"{self.done} of {counted(total, 'company')}{failed}{self._left(now)}"
+            talk.tell(told, event="progress", companies=total, done=self.done, failed=self.failed)
 
     def _left(self, now: float) -> str:
         """Say how long it is going to take, once that is more than a moment."""

@@ -9,7 +9,7 @@ import typer
 
 import mpm_ops
 from mpm_ops.cli.options import AsJson, CompanyTerm, Force
-from mpm_ops.cli.output import consent, data, print_json, print_report, print_table
+from mpm_ops.cli.output import consent, data, print_end, print_json, print_report, print_table
 from mpm_ops.cli.progress import progress
 from mpm_ops.cli.reports import Report, put_report
 from mpm_ops.errors import UsageError
@@ -119,7 +119,7 @@ def rollback(
             consent(f"Undo run {run_id} in {whose}, and {lost}. Go on?", force=force)
         with progress("Undoing") as hooks:
             report = ops.rollback_run(run_id, hooks=hooks)
-    print_report(report, as_json=as_json)
+    print_end(report, as_json=as_json)
 
 
 def history(company: CompanyTerm, as_json: AsJson = False) -> None:

@@ -9,7 +9,7 @@ import typer
 
 import mpm_ops
 from mpm_ops.cli.options import AsJson, Force, OneOrAll
-from mpm_ops.cli.output import consent, print_report
+from mpm_ops.cli.output import consent, print_end
 from mpm_ops.cli.policy import Only, terms
 from mpm_ops.cli.progress import progress
 from mpm_ops.records import counted
@@ -110,4 +110,4 @@ def _destructive(
             consent(f"{what} of {counted(len(states), 'company')}: {names}. Go on?", force=force)
         with progress("Working") as hooks:
             report = run(ops, companies, hooks)
-    print_report(report, as_json=as_json)
+    print_end(report, as_json=as_json)

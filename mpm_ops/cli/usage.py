@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import mpm_ops
+from mpm_ops.cli.manner import manner
 from mpm_ops.cli.options import AsJson, OneOrAll
 from mpm_ops.cli.output import print_json, print_table, talk
 from mpm_ops.records import Growth, growth
@@ -27,7 +28,7 @@ def usage(
     """Tell how large companies are and how they grow, by the snapshots in the central database.
 
     Rows are estimates; what is grown, asked and committed is since the first snapshot of these days. Exit code 1 when
-    the last snapshot does not know all of some company.
+    the last snapshot does not know all of some company; with --quiet a --snapshot that does prints nothing.
 
     Example: mpm-ops usage --snapshot
     """
@@ -35,13 +36,14 @@ def usage(
         if snapshot:
             ops.usage_snapshot()
         found = growth(ops.usage(company, days=days))
+    code = 1 if any(one.error for one in found) else 0
     if as_json:
         print_json(found)
-    elif found:
-        _print(found)
-    else:
+    elif not found:
         talk.print("No snapshot yet: mpm-ops usage --snapshot")
-    raise typer.Exit(1 if any(one.error for one in found) else 0)
+    elif code or not (snapshot and manner.quiet):
+        _print(found)
+    raise typer.Exit(code)
 
 
 def _print(found: Sequence[Growth]) -> None:

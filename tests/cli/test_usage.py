@@ -26,6 +26,9 @@ def test_the_largest_come_first_with_what_they_grew(run: Run, register: Register
     assert found[0]["company_id"] == companies[1].id
     assert found[0]["size_grown"] > 3_000_000
     assert [one["rows_grown"] for one in found] == [100_000, 0, 0]
+    quiet = run("usage", "--snapshot", "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+    assert run("usage", "--quiet").out
     assert [one["company"] for one in run("usage", "Acme Power", "--json").json] == ["Acme Power"]
 
 
@@ -37,4 +40,5 @@ def test_who_could_not_be_measured_is_told_with_an_exit_code(
     done = run("usage", "--snapshot")
     assert done.code == 1
     assert "its database is gone" in done.out
+    assert "its database is gone" in run("usage", "--snapshot", "--quiet").out
     assert run("usage", "Acme Power").code == 0
