@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -22,6 +23,7 @@ from mpm_ops.analysis.result import Result
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import questions, registry
 from mpm_ops.companies import (
+    alone,
     analysts,
     courses,
     drift,
@@ -259,6 +261,14 @@ class Ops:
             made = missing_databases.create(self._installation, chosen)
         course = courses.upgrade(self._installation, chosen, verify=verify, notes=made)
         return self._go(course, policy, hooks)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Be the only one at the fleet for a `with` block, so that an overlong night does not meet the next one.
+
+        Raises Busy, at once, with who is at it: another such block, or a run that is under way. The lock goes with the
+        process, however that ends. Runs that others begin meanwhile without it are not held off.
+        """
+        return alone.alone(self._installation)
 
     def dry_run(self, companies: Companies = None, *, policy: Policy | None = None, verify: bool = False) -> DryRun:
         """Tell what `migrate_tenant` would do: the SQL of each distinct plan, and who would go through it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -110,6 +111,9 @@ def migrate_tenant(
     cause: Annotated[
         int | None, typer.Option("--cause", min=1, help="With --resume: only who failed of this cause.")
     ] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Only when no other run of the fleet is under way; else exit code 1.")
+    ] = False,
     only: Only = None,
     skip: Skip = None,
     match: Match = None,
@@ -152,6 +156,8 @@ def migrate_tenant(
             _refuse_with("rehearse", dry_run=dry_run, resume=resume, verify=verify, create_missing=create_missing)
         if dry_run:
             _refuse_with("dry-run", resume=resume, create_missing=create_missing)
+        if alone:
+            _refuse_with("alone", dry_run=dry_run, rehearse=rehearse)
         if resume is not None:
             _refuse_with("resume", verify=verify, create_missing=create_missing)
         if cause is not None:
@@ -167,7 +173,7 @@ def migrate_tenant(
             return
         whose = counted(len(named), "company") if named else "all companies"
         _in_production(ops, f"Migrate the databases of {whose}?", force=force)
-        with progress("Migrating") as hooks:
+        with ops.alone() if alone else nullcontext(), progress("Migrating") as hooks:
             if resume is not None:
                 report = ops.resume_run(resume, companies=named, policy=policy, hooks=hooks)
             else:

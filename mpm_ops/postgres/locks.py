@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import class_row
 
 #: First half of every key of ours, so that an application's own advisory locks do not collide ("mpm" in ASCII).
 CLASS = 0x6D706D
@@ -48,6 +51,32 @@ def holders(connection: psycopg.Connection, key: str) -> set[str]:
         [CLASS, key],
     )
     return {name for (name,) in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """The session that holds a lock."""
+
+    #: Of its process on the server.
+    pid: int
+    application: str
+    #: When it was opened; None where this login may not know.
+    since: dt.datetime | None
+
+
+def holder(connection: psycopg.Connection, key: str) -> Holder | None:
+    """Return who holds the lock `key` in the connection's database; None when nobody does. Read-only."""
+    with connection.cursor(row_factory=class_row(Holder)) as cursor:
+        return cursor.execute(
+            """
+            SELECT a.pid, a.application_name AS application, a.backend_start AS since
+            FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+            WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND l.classid = %s AND l.objid::bigint = (hashtext(%s)::bigint & 4294967295)
+            """,
+            [CLASS, key],
+        ).fetchone()
 
 
 def held_by(connection: psycopg.Connection, key: str, pid: int) -> bool:

@@ -134,3 +134,12 @@ def test_a_killed_run_is_not_undone_without_consent(
     assert truth(server, company) == (("o1",), ("o1",))
     assert run("rollback", "--run", str(run_id), "--force").code == 0
     assert truth(server, company) == ((core_head(),), (core_head(),))
+
+
+def test_alone_is_for_a_run(run: Run, register: Register) -> None:
+    register()
+    for other in (("--dry-run",), ("--rehearse", "1")):
+        refused = run("migrate-tenant", "--alone", *other)
+        assert refused.code == 2
+        assert f"--alone and {other[0]} do not go together" in refused.err
+    assert run("migrate-tenant", "--alone").code == 0

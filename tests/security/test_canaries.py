@@ -180,6 +180,12 @@ LINES = [
     "server status",
     "server url",
     "query --password x",
+    "query --password x --log-json",
+    "query 1 SELECT+nope --log-json",
+    "company Nobody --quiet --log-json",
+    "register Sun --email s@example.com --admin-email a@s.example.com --log-json",
+    "migrate-tenant --alone --gate nonsense --log-json",
+    "migrate-tenant --alone --verify --log-json --quiet",
 ]
 #: Those that are to show a new password, once; and whether on the output for data.
 SHOWN_ONCE = {"analyst add eve": True, "analyst add eva --json": True, "token t --company 1": True}
