@@ -11,7 +11,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 from pydantic import ValidationError
 
-from flows.usage_snapshot import UsagePolicy, main, usage_snapshot
+from flows.conduct import by_hand
+from flows.usage_snapshot import UsagePolicy, usage_snapshot
 from mpm_ops import Company, Ops
 from mpm_ops.errors import FleetFailed
 from mpm_ops.postgres import databases
@@ -45,7 +46,7 @@ def test_the_night_keeps_and_publishes_what_it_measures(ops: Ops, register: Regi
     assert growing.count("| 2 |") == 1
     assert "| 1 |" not in growing
     assert "+100,000" in growing
-    assert r"Sun \| Hill \!\[x\]\(http\:\/\/evil\.example\) \<b\>" in growing
+    assert r"Sun \| Hill \!\[x\](http:&#47;&#47;evil.example) &lt;b&gt;" in growing
 
 
 def test_who_could_not_be_measured_makes_it_failed(
@@ -72,7 +73,7 @@ def test_a_dry_run_says_what_would_be_written(ops: Ops, register: Register, capf
     assert "| 1 | Acme Power |" in artifact()
     assert ops.usage() == []
     capfd.readouterr()
-    assert main() == 0
+    assert by_hand(usage_snapshot, UsagePolicy, arguments=[]) == 0
     assert capfd.readouterr().out.splitlines()[-1].startswith("1 company, ")
     assert len(ops.usage()) == 1
 
