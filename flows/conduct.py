@@ -35,7 +35,9 @@ from mpm_ops.harmless import harmless
 TAG: Final = "mpm-ops"
 #: Rows of a table artifact: 5 000 take Prefect a tenth of a second, and nobody reads more than this.
 MOST: Final = 1_000
-#: Parameters that a run's name shows.
+#: Companies that a report shows besides those that failed.
+SLOWEST: Final = 50
+#: Characters of a subject that a run's name shows.
 _SHORT: Final = 80
 
 
@@ -179,6 +181,16 @@ def publish_table(key: str, rows: Sequence[Mapping[str, object]], *, description
         shown.append({first: f"… and {len(rows) - most} more", **dict.fromkeys(rest, "")})
     if shown:
         create_table_artifact(shown, key=artifact_key(key), description=description or None)
+
+
+def publish_report(key: str, report: mpm_ops.FleetReport) -> None:
+    """Leave the account of a fleet run: its totals as text, failures and then the slowest as a table."""
+    publish_markdown(f"{key}-summary", f"**{plain(report)}**", description="Totals of the run")
+    failures = [one.company_id for one in report.failed]
+    slowest = [one.company_id for one in sorted(report.outcomes, key=lambda one: -one.seconds)[:SLOWEST]]
+    told = dict.fromkeys([*failures, *slowest])
+    by_id = {int(row["id"]): row for row in report.rows()}
+    publish_table(f"{key}-outcomes", [by_id[one] for one in told], description="Failures, then the slowest")
 
 
 def artifact_key(text: str) -> str:

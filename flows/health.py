@@ -1,12 +1,14 @@
 """Flows: what is over is ended every few minutes; every night somebody looks at the whole fleet.
 
-Run the nightly one by hand, without a server (`python flows/health.py`), or both as the deployments in prefect.yaml.
+Run the nightly one by hand, without a server (`python flows/health.py --help`), or both as the deployments in
+prefect.yaml.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 # isort: split
 import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it is imported
@@ -14,95 +16,133 @@ import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it 
 # isort: split
 
 from prefect import State, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.states import Completed, Failed
-from pydantic import BaseModel, ConfigDict, Field
+from prefect.states import Completed
+from pydantic import Field
 
-import mpm_ops
-from mpm_ops.errors import FleetFailed
+from flows.conduct import PATIENT, FlowPolicy, by_hand, failed, fleet, publish_markdown, publish_table, tell
+from mpm_ops.companies.findings import AuditKind
+from mpm_ops.harmless import harmless
 
 #: What was found: where, what, and what puts it right.
 Finding = dict[str, str]
 
 
-class ReapPolicy(BaseModel):
+class ReapPolicy(FlowPolicy):
     """How long those who read may be at something."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     after: float = Field(
-        default=600, ge=1, description="Seconds that a statement or an open transaction of an analyst's may take."
+        default=600,
+        ge=1,
+        le=86_400,
+        description="Seconds that a statement or an open transaction of an analyst's may take.",
     )
 
+    @property
+    def subject(self) -> str:
+        """Say what is ended."""
+        return f"what is over, or older than {self.after:g} s"
 
-@task(name="end what is over", retries=2, retry_delay_seconds=[2, 10], retry_jitter_factor=0.5)
-def end_what_is_over(after: float) -> Sequence[str]:
-    """End grants, tokens and sessions whose time is over; return what was ended, a line each."""
-    with mpm_ops.connect() as ops:
-        swept = ops.sweep()
-        reaped = ops.reap(seconds=after)
+
+class NightPolicy(ReapPolicy):
+    """What is looked at by night."""
+
+    full: bool = Field(default=False, description="For drift, compare also what has not changed since the last time.")
+
+    @property
+    def subject(self) -> str:
+        """Say whom it is about."""
+        return "all companies"
+
+
+@task(name="end what is over", **PATIENT)
+def end_what_is_over(policy: ReapPolicy) -> Sequence[str]:
+    """End grants, tokens and sessions whose time is over; return what was ended, or would be, a line each."""
+    with fleet() as ops:
+        swept = ops.sweep(dry_run=policy.dry_run)
+        reaped = ops.reap(seconds=policy.after, dry_run=policy.dry_run)
     ended = [*swept, *(f"{one.login} in {one.database}: {one.what} for {one.seconds:.0f} s" for one in reaped)]
     for line in ended:
-        get_run_logger().warning("ended: %s", line)
+        get_run_logger().warning("%s: %s", "would be ended" if policy.dry_run else "ended", harmless(line))
     return ended
 
 
-@flow(name="reap")
-def reap(policy: ReapPolicy | None = None) -> State[Sequence[str]]:
-    """End what is over, and what those who read have been at for too long."""
-    ended = end_what_is_over((policy or ReapPolicy()).after)
-    return Completed(message=f"ended: {len(ended)}", data=ended)
+@task(name="tidy up", **PATIENT)
+def tidy_up() -> Sequence[str]:
+    """Settle registrations and logins that a crash left, drop templates of older revisions; return what was done."""
+    with fleet() as ops:
+        settled = [f"registration of company {one.company_id}: {one.result}" for one in ops.reconcile()]
+        stale = [one for one in ops.audit() if one.kind is AuditKind.STALE_TEMPLATE]
+        # One that is being copied stays for the next night.
+        dropped = [f"template {one.finding.subject}: dropped" for one in ops.repair(stale) if not one.error]
+    return [*settled, *dropped]
 
 
-@task(name="revisions", retries=2, retry_delay_seconds=[2, 10])
-def revisions() -> list[Finding]:
+@task(name="status", **PATIENT)
+def status() -> list[Finding]:
     """Find the companies that are behind, out of reach, or failed last."""
-    with mpm_ops.connect() as ops:
-        status = ops.status()
-    failed = [(name, "its last migration failed", "mpm-ops runs") for name in status.failed_last]
-    astray = [(one.company, f"is {one.state}", "mpm-ops status") for one in status.astray]
-    return [_finding(*one) for one in [*astray, *failed]]
+    with fleet() as ops:
+        found = ops.status()
+    failed_last = [_finding(name, "its last migration failed", "mpm-ops runs") for name in found.failed_last]
+    return [*(_finding(one.company, f"is {one.state}", "mpm-ops status") for one in found.astray), *failed_last]
 
 
-@task(name="drift", retries=2, retry_delay_seconds=[2, 10])
-def drift() -> list[Finding]:
+@task(name="drift", **PATIENT)
+def drift(*, full: bool) -> list[Finding]:
     """Find the companies whose database is not as its own revision makes it."""
-    with mpm_ops.connect() as ops:
-        found = [one for one in ops.drift() if not one.clean]
+    with fleet() as ops:
+        found = [one for one in ops.drift(full=full) if not one.clean]
     return [
         _finding(one.company, one.error or f"differences: {len(one.differences)}", f"mpm-ops drift {one.company_id}")
         for one in found
     ]
 
 
-@task(name="audit", retries=2, retry_delay_seconds=[2, 10])
+@task(name="audit", **PATIENT)
 def audit() -> list[Finding]:
-    """Find where the servers and the central database disagree."""
-    with mpm_ops.connect() as ops:
+    """Find where the servers and the central database disagree, and what a killed process left."""
+    with fleet() as ops:
         return [_finding(one.company or one.subject, one.what, one.repair) for one in ops.audit()]
 
 
-@task(name="doctor", retries=2, retry_delay_seconds=[2, 10])
+@task(name="doctor", **PATIENT)
 def doctor() -> list[Finding]:
     """Find what lets an analyst do more than was granted."""
-    with mpm_ops.connect() as ops:
+    with fleet() as ops:
         return [_finding(one.company or one.subject, f"{one.subject}: {one.what}", one.fix) for one in ops.doctor()]
 
 
-@flow(name="nightly-health")
-def nightly_health(policy: ReapPolicy | None = None) -> State[list[Finding]]:
-    """End what is over, and look at the fleet; Failed when something needs attention."""
-    ended = end_what_is_over((policy or ReapPolicy()).after)
-    found = {"revisions": revisions(), "drift": drift(), "audit": audit(), "doctor": doctor()}
+@flow(name="reap", flow_run_name="reap: {policy.title}", on_failure=[tell], on_crashed=[tell])
+def reap(policy: ReapPolicy = ReapPolicy()) -> State[Sequence[str]]:  # noqa: B008 it is frozen
+    """End what is over, and what those who read have been at for too long."""
+    with fleet():
+        ended = end_what_is_over(policy)
+    return Completed(message=_ended(policy, ended), data=ended)
+
+
+@flow(name="nightly-health", flow_run_name="nightly-health: {policy.title}", on_failure=[tell], on_crashed=[tell])
+def nightly_health(policy: NightPolicy = NightPolicy()) -> State[Any]:  # noqa: B008 it is frozen
+    """End what is over, tidy up, and look at the fleet; Failed when something needs attention."""
+    with fleet():
+        ended = end_what_is_over(policy)
+        tidied = [] if policy.dry_run else tidy_up()
+        looks: dict[str, Callable[[], list[Finding]]] = {
+            "status": status,
+            "drift": lambda: drift(full=policy.full),
+            "audit": audit,
+            "doctor": doctor,
+        }
+        found = {name: look() for name, look in looks.items()}
     counts = ", ".join(f"{name} {len(findings)}" for name, findings in found.items() if findings)
     summary = f"needs attention: {counts}" if counts else "nobody needs attention"
-    create_markdown_artifact(f"**{summary}**; ended: {len(ended)}", key="nightly-health-summary")
     rows = [{"look": name, **one} for name, findings in found.items() for one in findings]
-    if rows:
-        create_table_artifact(rows, key="nightly-health-findings", description="What needs attention, and its fix")
-        # An error, as in migrate_companies.py.
-        return Failed(message=summary, data=FleetFailed(summary, report=rows))
-    return Completed(message=f"{summary}; ended: {len(ended)}", data=rows)
+    publish_markdown("nightly-health-summary", f"**{summary}**; {_ended(policy, ended)}; tidied up: {len(tidied)}")
+    publish_table("nightly-health-ended", [{"what": line} for line in [*ended, *tidied]], description="What was ended")
+    publish_table("nightly-health-findings", rows, description="What needs attention, and its fix")
+    return failed(summary, rows) if rows else Completed(message=f"{summary}; {_ended(policy, ended)}", data=rows)
+
+
+def _ended(policy: ReapPolicy, ended: Sequence[str]) -> str:
+    return f"{'would be ended' if policy.dry_run else 'ended'}: {len(ended)}"
 
 
 def _finding(subject: str, what: str, fix: str) -> Finding:
@@ -110,10 +150,8 @@ def _finding(subject: str, what: str, fix: str) -> Finding:
 
 
 def main() -> int:
-    """Run the flow here and now, and print what it found."""
-    state = nightly_health(return_state=True)
-    sys.stdout.write(f"{state.message}\n")
-    return 0 if state.is_completed() else 1
+    """Run the nightly flow here and now, and print what it found."""
+    return by_hand(nightly_health, NightPolicy)
 
 
 if __name__ == "__main__":

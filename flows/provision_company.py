@@ -5,9 +5,11 @@ Run it by hand, without a server (`python flows/provision_company.py --help`), o
 
 from __future__ import annotations
 
-import argparse
 import secrets
 import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
 
 # isort: split
 import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it is imported
@@ -15,62 +17,96 @@ import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it 
 # isort: split
 
 from prefect import State, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.blocks.system import Secret
 from prefect.states import Completed
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import mpm_ops
-from mpm_ops import Company
+from flows.conduct import PATIENT, FlowPolicy, by_hand, fleet, plain, publish_markdown, tell
+from mpm_ops import Company, Plugin
+from mpm_ops.errors import AlreadyExists, Transient, UnknownCompany
 
 
-class NewCompany(BaseModel):
+class NewCompany(FlowPolicy):
     """The company to register. Its first user's password is no parameter: Prefect stores parameters in the clear."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(description="Legal name, in any script.")
-    email: str = Field(description="The company's own e-mail address.")
-    admin_email: str = Field(description="E-mail address that the first user logs in with.")
-    admin_name: str = Field(default="Admin", description="Name of the first user.")
-    address: str = Field(default="-", description="Postal address.")
-    phone: str = Field(default="-", description="Telephone number.")
+    name: str = Field(max_length=255, description="Legal name, in any script.")
+    email: str = Field(max_length=255, description="The company's own e-mail address.")
+    admin_email: str = Field(max_length=255, description="E-mail address that the first user logs in with.")
+    admin_name: str = Field(default="Admin", max_length=255, description="Name of the first user.")
+    address: str = Field(default="-", max_length=255, description="Postal address.")
+    phone: str = Field(default="-", max_length=255, description="Telephone number.")
     usage_type: str = Field(default="mini-grid&shs&e-bike", description="mini-grid, shs, e-bike, or some joined by &.")
     server: str = Field(default="main", description="Which of the servers in MPM_OPS_SERVERS its database goes to.")
-    plugins: list[int] = Field(default=[], description="Ids of the plugins to install.")
+    plugins: tuple[int, ...] = Field(default=(), description="Ids of the plugins to install.")
     password_block: str = Field(
         default="", description="Secret block with the first user's password; empty makes one that nobody knows."
     )
 
+    @property
+    def subject(self) -> str:
+        """Name the company."""
+        return self.name
 
-@task(name="reconcile", retries=3, retry_delay_seconds=[2, 10, 30], retry_jitter_factor=0.5)
-def reconcile() -> None:
-    """Finish or undo what a crash left, so that a run which is tried again never makes two."""
-    with mpm_ops.connect() as ops:
+    def values(self) -> dict[str, Any]:
+        """Return what a registration asks for."""
+        return self.model_dump(exclude={"password_block", "dry_run"})
+
+
+@task(name="check", **PATIENT)
+def check(policy: NewCompany) -> Sequence[Plugin]:
+    """Return the plugins that the company would get. Raises what a registration would be refused for."""
+    with fleet() as ops:
+        return ops.plan_register(**policy.values(), admin_password=_password(policy.password_block))
+
+
+# Each try begins with what the last one left: a connection lost half-way is undone first, a crash finished or undone.
+@task(name="register", **PATIENT)
+def register(policy: NewCompany) -> Company:
+    """Register the company, unless an earlier try of this run, or an earlier run, did."""
+    with fleet() as ops:
         for one in ops.reconcile():
             get_run_logger().warning("registration of company %s: %s", one.company_id, one.result)
+        try:
+            return ops.register(**policy.values(), admin_password=_password(policy.password_block))
+        except AlreadyExists as exc:
+            return _registered(ops, policy, exc)
 
 
-@task(name="register")
-def register(company: NewCompany) -> Company:
-    """Register the company, unless an earlier try of this run did."""
-    with mpm_ops.connect() as ops:
-        for known in ops.list_companies():
-            if known.email.casefold() == company.email.casefold() and known.name == company.name:
-                return known
-        values = company.model_dump(exclude={"password_block"})
-        return ops.register(**values, admin_password=_password(company.password_block))
-
-
-@flow(name="provision-company", flow_run_name="provision-company: {company.name}")
-def provision_company(company: NewCompany) -> State[Company]:
-    """Register one company with a database of its own."""
-    reconcile()
-    made = register(company)
-    create_markdown_artifact(
-        f"Company **{made.id}** is active; its database is `{made.database}`.", key="provision-company"
-    )
+@flow(
+    name="provision-company",
+    flow_run_name="provision-company: {policy.title}",
+    on_failure=[tell],
+    on_crashed=[tell],
+)
+def provision_company(policy: NewCompany) -> State[Any]:
+    """Register one company with a database of its own; however often it is run with the same, there is one."""
+    with fleet():
+        if policy.dry_run:
+            plugins = ", ".join(plugin.name for plugin in check(policy)) or "none"
+            message = f"would be registered on the server {policy.server}, with the plugins: {plugins}"
+            publish_markdown("provision-company", f"Company **{plain(policy.name)}** {plain(message)}.")
+            return Completed(message=message)
+        made = register(policy)
+    publish_markdown("provision-company", f"Company **{made.id}** is active; its database is `{made.database}`.")
     return Completed(message=f"company {made.id} is active in {made.database}", data=made)
+
+
+def _registered(ops: mpm_ops.Ops, policy: NewCompany, refusal: AlreadyExists) -> Company:
+    """Return the company that is there when it is the one that is wanted. Raises the refusal when it is another.
+
+    Raises Transient while somebody is at it, as a server still is for a process that was killed.
+    """
+    if any(one.result == "in progress" for one in ops.reconcile()):
+        raise Transient("a registration is under way") from refusal
+    try:
+        known, of_admin = ops.get_company(policy.email), ops.get_company(policy.admin_email)
+    except UnknownCompany:
+        raise refusal from None
+    # As a registration writes it.
+    if known != of_admin or known.name != unicodedata.normalize("NFC", policy.name).strip():
+        raise refusal
+    return known
 
 
 def _password(block: str) -> str:
@@ -84,17 +120,7 @@ def _password(block: str) -> str:
 
 def main() -> int:
     """Run the flow here and now."""
-    parser = argparse.ArgumentParser(description="Register a company through Prefect.")
-    for name, field in NewCompany.model_fields.items():
-        if name != "plugins":
-            parser.add_argument(f"--{name.replace('_', '-')}", required=field.is_required(), help=field.description)
-    parser.add_argument(
-        "--plugins", nargs="*", type=int, default=[], help=NewCompany.model_fields["plugins"].description
-    )
-    given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
-    state = provision_company(NewCompany(**given), return_state=True)
-    sys.stdout.write(f"{state.message}\n")
-    return 0 if state.is_completed() else 1
+    return by_hand(provision_company, NewCompany)
 
 
 if __name__ == "__main__":
