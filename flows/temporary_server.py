@@ -17,6 +17,7 @@ for _name, _value in (
 ):
     os.environ.setdefault(_name, _value)
 
-# So that `flows.conduct` is one module, whoever imports it: a script, a worker, a test.
+# So that `flows.conduct` is one module, whoever imports it: a script, a worker, a test; and this folder's, should an
+# installation have another. After the script's own folder, where Python looks first.
 if (_above := str(Path(__file__).resolve().parents[1])) not in sys.path:
-    sys.path.append(_above)
+    sys.path.insert(1, _above)

@@ -92,6 +92,8 @@ def serve(port: int, stop: threading.Event) -> int:
         home = ops.settings.home
     environment = {
         "PREFECT_HOME": str(home / "prefect"),
+        # A run that is killed is missed: see alerts.py.
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "MPM_OPS_DEPLOY_DIR": str(ROOT),
         **os.environ,
         "PREFECT_API_URL": api,
@@ -112,7 +114,8 @@ def serve(port: int, stop: threading.Event) -> int:
                 return 0
             if subprocess.run(step, env=environment, cwd=ROOT, check=False).returncode:  # noqa: S603 our own
                 raise Ended(f"this failed, and says why above: {' '.join(step[1:])}")
-        worker = stack.enter_context(running("worker", prefect("worker", "start", "--pool", POOL), environment))
+        command = [sys.executable, str(ROOT / "flows" / "worker.py"), "--pool", POOL, "--patience", "5"]
+        worker = stack.enter_context(running("worker", command, environment))
         sys.stdout.write(f"\nPrefect's UI: http://127.0.0.1:{port}   its API: {api}   Ctrl-C ends everything.\n")
         sys.stdout.flush()
         while not stop.wait(0.5):
