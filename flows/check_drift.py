@@ -83,10 +83,5 @@ def rows(compared: Sequence[CompanyDrift]) -> list[dict[str, object]]:
     ]
 
 
-def main() -> int:
-    """Run the flow here and now, and print what it says."""
-    return by_hand(check_drift, DriftPolicy)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(by_hand(check_drift, DriftPolicy))

@@ -5,7 +5,6 @@ Run it by hand, without a server (`python flows/company_report.py --to reports`)
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,14 +15,13 @@ import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it 
 # isort: split
 
 from prefect import State, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.futures import wait
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 import mpm_ops
-from mpm_ops.errors import FleetFailed
+from flows.conduct import PATIENT, FlowPolicy, by_hand, failed, fleet, named, publish_markdown, tell
 from mpm_ops.harmless import harmless
 from mpm_ops.records import counted
 from mpm_ops.reports import as_markdown
@@ -34,10 +32,8 @@ TASKS = 20
 NAMED = 50
 
 
-class ReportPolicy(BaseModel):
+class ReportPolicy(FlowPolicy):
     """Whose report is made, about which months, and where to."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     companies: list[int | str] | None = Field(default=None, description="Ids, names or e-mails; empty is all of them.")
     first_month: str = Field(
@@ -50,7 +46,11 @@ class ReportPolicy(BaseModel):
     cell_seconds: int = Field(
         default=600, ge=10, le=86_400, description="Seconds that one cell of the notebook may take."
     )
-    dry_run: bool = Field(default=False, description="Only tell whose reports would be made; nothing is written.")
+
+    @property
+    def subject(self) -> str:
+        """Say whom a run is about, for its name."""
+        return named(self.companies)
 
     @field_validator("last_month")
     @classmethod
@@ -74,19 +74,19 @@ class Made(BaseModel):
     error: str = ""
 
 
-@task(name="list companies", retries=2, retry_delay_seconds=[2, 10])
+@task(name="list companies", **PATIENT)
 def list_companies(companies: list[int | str] | None) -> list[Made]:
     """Return those companies, or all of them, once each, before anything is made."""
-    with mpm_ops.connect() as ops:
+    with fleet() as ops:
         found = ops.list_companies() if companies is None else [ops.get_company(one) for one in companies]
     return [Made(company_id=number, company=name) for number, name in {one.id: one.name for one in found}.items()]
 
 
 # One company that fails does not raise: only a batch that could not run at all is tried again.
-@task(name="make reports", retries=2, retry_delay_seconds=[5, 20], retry_jitter_factor=0.5)
+@task(name="make reports", **PATIENT)
 def make_reports(companies: Sequence[Made], policy: ReportPolicy) -> list[Made]:
     """Make the reports of some companies, one after the other; return what came of each."""
-    with mpm_ops.connect() as ops:
+    with fleet() as ops:
         return [_made(ops, company, policy) for company in companies]
 
 
@@ -104,33 +104,50 @@ def _made(ops: mpm_ops.Ops, company: Made, policy: ReportPolicy) -> Made:
 @task(name="publish what was made")
 def publish(made: Sequence[Made], said: str) -> None:
     """Leave what was written where operators look, and who has no report, and why."""
-    failed = [one for one in made if one.error]
+    without = [one for one in made if one.error]
     done = [one for one in made if not one.error]
     lines = [f"**{as_markdown(said)}**", ""]
-    lines += [f"- {as_markdown(f'{one.company} ({one.company_id}): {one.error}')}" for one in failed[:NAMED]]
-    lines += [*_more(failed), ""]
+    lines += [f"- {as_markdown(f'{one.company} ({one.company_id}): {one.error}')}" for one in without[:NAMED]]
+    lines += [*_more(without), ""]
     rows = [
         f"| {as_markdown(one.company)} | {as_markdown(', '.join(one.files))} | {one.seconds:.1f} |"
         for one in done[:NAMED]
     ]
     lines += ["| company | files | seconds |", "| --- | --- | --- |", *rows] if rows else []
     lines += ["", *_more(done)]
-    create_markdown_artifact("\n".join(lines), key="company-report", description="Reports that were made")
+    publish_markdown("company-report", "\n".join(lines), description="Reports that were made")
 
 
 def _more(companies: Sequence[Made]) -> list[str]:
     return [f"and {len(companies) - NAMED} more"] if len(companies) > NAMED else []
 
 
-@flow(name="company-report", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]  # prefect's own overloads
-def company_report(policy: ReportPolicy | None = None) -> State[list[Made]]:
+@flow(
+    name="company-report",
+    flow_run_name="company-report: {policy.title}",
+    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]  # prefect's own overloads
+    on_failure=[tell],
+    on_crashed=[tell],
+)
+def company_report(policy: ReportPolicy = ReportPolicy()) -> State[list[Made]]:  # noqa: B008 frozen; the form's defaults
     """Make the revenue report of all companies, or of those named; ends Failed when one of them has none."""
-    policy = policy or ReportPolicy()
-    chosen = list_companies(policy.companies)
-    if policy.dry_run:
-        said = f"would make {counted(len(chosen), 'report')}"
-        publish(chosen, said)
-        return Completed(message=said, data=chosen)
+    with fleet():
+        chosen = list_companies(policy.companies)
+        if policy.dry_run:
+            said = f"would make {counted(len(chosen), 'report')}"
+            publish(chosen, said)
+            return Completed(message=said, data=chosen)
+        made = made_in_batches(chosen, policy)
+        causes = sorted({one.error for one in made if one.error})
+        without = sum(bool(one.error) for one in made)
+        told = f"{without}/{len(made)} reports failed: {harmless(causes[0])}" if causes else ""
+        said = told or f"{counted(len(made), 'report')} made"
+        publish(made, said)
+    return failed(said, made) if told else Completed(message=said, data=made)
+
+
+def made_in_batches(chosen: Sequence[Made], policy: ReportPolicy) -> list[Made]:
+    """Make the reports in a few tasks, and return what came of each company's, of a batch that could not run too."""
     size = max(1, -(-len(chosen) // TASKS))
     batches = [chosen[at : at + size] for at in range(0, len(chosen), size)]
     futures = [make_reports.submit(batch, policy) for batch in batches]
@@ -140,31 +157,8 @@ def company_report(policy: ReportPolicy | None = None) -> State[list[Made]]:
         found = future.result(raise_on_failure=False)
         lost = f"its batch could not run: {type(found).__name__}"
         made += found if isinstance(found, list) else [one.model_copy(update={"error": lost}) for one in batch]
-    failed = [one for one in made if one.error]
-    causes = sorted({one.error for one in failed})
-    told = f"{len(failed)}/{len(made)} reports failed: {harmless(causes[0])}" if causes else ""
-    said = told or f"{counted(len(made), 'report')} made"
-    publish(made, said)
-    if failed:
-        # An error, as in migrate_companies.py.
-        return Failed(message=said, data=FleetFailed(said, report=made))
-    return Completed(message=said, data=made)
-
-
-def main() -> int:
-    """Run the flow here and now."""
-    parser = argparse.ArgumentParser(description="Make the revenue reports of companies through Prefect.")
-    parser.add_argument("companies", nargs="*", help="Ids, names or e-mail addresses; without any all companies.")
-    fields = ReportPolicy.model_fields
-    for name in ("first_month", "last_month", "to", "cell_seconds"):
-        parser.add_argument(f"--{name.replace('_', '-')}", default=fields[name].default, help=fields[name].description)
-    parser.add_argument("--dry-run", action="store_true", help=fields["dry_run"].description)
-    given = vars(parser.parse_args())
-    policy = ReportPolicy.model_validate({**given, "companies": given["companies"] or None})
-    state = company_report(policy, return_state=True)
-    sys.stdout.write(f"{state.message}\n")
-    return 0 if state.is_completed() else 1
+    return made
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(by_hand(company_report, ReportPolicy))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import html
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,13 +29,13 @@ import mpm_ops
 from mpm_ops.cli.terminal import Terminal
 from mpm_ops.errors import FleetFailed, MpmOpsError, ServerUnavailable, Transient
 from mpm_ops.harmless import harmless
+from mpm_ops.records import Status
+from mpm_ops.reports import as_markdown, markdown, picture
 
 #: Of every run of ours: the alerts listen to it.
 TAG: Final = "mpm-ops"
 #: Rows of a table artifact: 5 000 take Prefect a tenth of a second, and nobody reads more than this.
 MOST: Final = 1_000
-#: Companies that a report shows besides those that failed.
-SLOWEST: Final = 50
 #: Characters of a subject that a run's name shows.
 _SHORT: Final = 80
 
@@ -150,31 +149,17 @@ def tell(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
 
 # The account
 
-#: What markdown or HTML would act on; an underscore within a word is none of it.
-_ACTS = re.compile(r"([\\`*\[\]~|!])|(?<!\w)(_)|(_)(?!\w)")
-#: What makes a heading, a list or a rule of a line that begins with it.
-_BEGINS = re.compile(r"^(#+|[+-]|\d+(?=[.)]))(?=\s|$|--|[.)]\s)")
-
-
-def plain(value: object) -> str:
-    """Return a text of others as markdown shows it letter by letter: no link, no image, no HTML, one line.
-
-    Prefect's UI takes every cell of a table for markdown.
-    """
-    text = " ".join(harmless(str(value)).split())
-    text = html.escape(_ACTS.sub(r"\\\1\2\3", text), quote=False)
-    text = _BEGINS.sub(lambda match: f"{match[1]}\\" if match[1].isdigit() else f"\\{match[1]}", text)
-    # Bare addresses become links.
-    return re.sub(r"\bwww\.", "www&#46;", text.replace("://", ":&#47;&#47;"), flags=re.IGNORECASE)
-
 
 def publish_markdown(key: str, text: str, *, description: str = "") -> None:
-    """Leave a text where operators look; whatever comes from a database goes through `plain` first."""
+    """Leave a text where operators look; whatever comes from a database goes through `as_markdown` first."""
     create_markdown_artifact(text, key=artifact_key(key), description=description or None)
 
 
 def publish_table(key: str, rows: Sequence[Mapping[str, object]], *, description: str = "", most: int = MOST) -> None:
-    """Leave a table there, its cells made harmless; of more than `most` rows the last says how many more there are."""
+    """Leave a table there; of more than `most` rows the last says how many more there are.
+
+    Its cells show their texts letter by letter: Prefect's UI takes every one for markdown.
+    """
     shown = [{name: _cell(value) for name, value in row.items()} for row in rows[:most]]
     if len(rows) > most:
         first, *rest = shown[0]
@@ -184,13 +169,14 @@ def publish_table(key: str, rows: Sequence[Mapping[str, object]], *, description
 
 
 def publish_report(key: str, report: mpm_ops.FleetReport) -> None:
-    """Leave the account of a fleet run: its totals as text, failures and then the slowest as a table."""
-    publish_markdown(f"{key}-summary", f"**{plain(report)}**", description="Totals of the run")
-    failures = [one.company_id for one in report.failed]
-    slowest = [one.company_id for one in sorted(report.outcomes, key=lambda one: -one.seconds)[:SLOWEST]]
-    told = dict.fromkeys([*failures, *slowest])
-    by_id = {int(row["id"]): row for row in report.rows()}
-    publish_table(f"{key}-outcomes", [by_id[one] for one in told], description="Failures, then the slowest")
+    """Leave the account of a fleet run: its report with a picture of how it went on, and a row for each failure."""
+    with fleet() as ops:
+        text = markdown(report, ops.status())
+    if seen := picture(report):
+        text += f"\n![How the run went on]({seen})\n"
+    publish_markdown(f"{key}-report", text, description=f"Run {report.run_id}: mpm-ops run {report.run_id}")
+    failures = [row for row in report.rows() if row["outcome"] == Status.FAILED]
+    publish_table(f"{key}-failures", failures, description="Who failed, at which revision, and why")
 
 
 def artifact_key(text: str) -> str:
@@ -199,7 +185,7 @@ def artifact_key(text: str) -> str:
 
 
 def _cell(value: object) -> object:
-    return value if value is None or isinstance(value, int | float) else plain(value)
+    return value if value is None or isinstance(value, int | float) else as_markdown(value)
 
 
 # By hand

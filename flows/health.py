@@ -149,10 +149,5 @@ def _finding(subject: str, what: str, fix: str) -> Finding:
     return {"subject": subject, "what": what, "fix": fix}
 
 
-def main() -> int:
-    """Run the nightly flow here and now, and print what it found."""
-    return by_hand(nightly_health, NightPolicy)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(by_hand(nightly_health, NightPolicy))

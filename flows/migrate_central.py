@@ -56,10 +56,5 @@ def migrate_central(policy: CentralPolicy = CentralPolicy()) -> State[Sequence[R
     return Completed(message=f"{counted(len(revisions), 'revision')} {done}", data=revisions)
 
 
-def main() -> int:
-    """Run the flow here and now."""
-    return by_hand(migrate_central, CentralPolicy)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(by_hand(migrate_central, CentralPolicy))

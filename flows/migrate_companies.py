@@ -30,14 +30,14 @@ from flows.conduct import (
     failed,
     fleet,
     named,
-    publish_markdown,
+    publish_report,
     publish_table,
     tell,
 )
 from flows.sharing import Share, carry_out
 from mpm_ops import FleetReport, RunMember
 from mpm_ops.cli.terminal import Terminal
-from mpm_ops.errors import UsageError
+from mpm_ops.errors import Busy, UsageError
 from mpm_ops.records import DryRun, Status, counted
 
 #: A task costs Prefect's server more than a company does the fleet: of so many at most, batches become larger.
@@ -122,14 +122,10 @@ def verify(policy: MigratePolicy) -> list[str]:
     return [state.company for state in states if state.state == "wrong stamp"]
 
 
-@task(name="publish report", cache_policy=NO_CACHE)
+@task(name="publish report", cache_policy=NO_CACHE, **PATIENT)
 def publish(report: FleetReport) -> None:
-    """Leave the account where operators look: totals as text, failures and the slowest as a table."""
-    publish_markdown("migrate-companies-summary", f"**{report}**", description="Totals of the run")
-    slowest = sorted(report.outcomes, key=lambda outcome: -outcome.seconds)[:10]
-    told = {outcome.company_id for outcome in [*report.failed, *slowest]}
-    rows = [row for row in report.rows() if int(row["id"]) in told]
-    publish_table("migrate-companies-outcomes", rows, description="Failures, then the slowest")
+    """Leave the account where operators look."""
+    publish_report("migrate-companies", report)
 
 
 @flow(
@@ -139,20 +135,23 @@ def publish(report: FleetReport) -> None:
     on_crashed=[tell],
 )
 def migrate_companies(policy: MigratePolicy = MigratePolicy()) -> State[FleetReport]:  # noqa: B008 frozen; the form's defaults
-    """Migrate all companies; ends Failed when one of them did."""
-    with fleet():
+    """Migrate all companies; ends Failed when one of them did, or when somebody is at the fleet already."""
+    with fleet() as ops:
         if policy.dry_run or policy.approval:
             found = dry_run(policy)
             if policy.dry_run:
                 return Completed(message=told_of(found), data=found)
             get_run_logger().info("Waiting for somebody to press Resume.")
             pause_flow_run(timeout=policy.approval)
-        with plan(policy) as leader:
-            name_run(leader)
-            if policy.machines > 1:
-                call_others(policy, leader.run_id)
-            carry_out(leader, policy)
-            return concluded(leader, policy)
+        try:
+            with ops.alone(), plan(policy) as leader:
+                name_run(leader)
+                if policy.machines > 1:
+                    call_others(policy, leader.run_id)
+                carry_out(leader, policy)
+                return concluded(leader, policy)
+        except Busy as exc:
+            return failed(f"busy: {exc}", None)
 
 
 def concluded(member: RunMember, policy: MigratePolicy) -> State[FleetReport]:

@@ -22,9 +22,10 @@ from prefect.states import Completed
 from pydantic import Field
 
 import mpm_ops
-from flows.conduct import PATIENT, FlowPolicy, by_hand, fleet, plain, publish_markdown, tell
+from flows.conduct import PATIENT, FlowPolicy, by_hand, fleet, publish_markdown, tell
 from mpm_ops import Company, Plugin
 from mpm_ops.errors import AlreadyExists, Transient, UnknownCompany
+from mpm_ops.reports import as_markdown
 
 
 class NewCompany(FlowPolicy):
@@ -85,7 +86,7 @@ def provision_company(policy: NewCompany) -> State[Any]:
         if policy.dry_run:
             plugins = ", ".join(plugin.name for plugin in check(policy)) or "none"
             message = f"would be registered on the server {policy.server}, with the plugins: {plugins}"
-            publish_markdown("provision-company", f"Company **{plain(policy.name)}** {plain(message)}.")
+            publish_markdown("provision-company", f"Company **{as_markdown(policy.name)}** {as_markdown(message)}.")
             return Completed(message=message)
         made = register(policy)
     publish_markdown("provision-company", f"Company **{made.id}** is active; its database is `{made.database}`.")
@@ -118,10 +119,5 @@ def _password(block: str) -> str:
     return str(loaded.get())
 
 
-def main() -> int:
-    """Run the flow here and now."""
-    return by_hand(provision_company, NewCompany)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(by_hand(provision_company, NewCompany))

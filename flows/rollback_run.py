@@ -96,10 +96,5 @@ def publish_plan(planned: DryRun) -> None:
     publish_table("rollback-run-plan", [*rows, *others], description="What each company would go through")
 
 
-def main() -> int:
-    """Run the flow here and now, and print its report."""
-    return by_hand(rollback_run, RollbackPolicy)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(by_hand(rollback_run, RollbackPolicy))

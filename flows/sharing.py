@@ -20,9 +20,10 @@ from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows.conduct import PATIENT, FlowPolicy, fleet, plain
+from flows.conduct import PATIENT, FlowPolicy, fleet
 from mpm_ops import Hooks, RunMember
 from mpm_ops.harmless import harmless
+from mpm_ops.reports import as_markdown
 
 #: Seconds between two looks at a run that others are at, and between two updates of its progress in the UI.
 LOOK, SHOW = 0.5, 2.0
@@ -99,7 +100,7 @@ class Bar:
         if percent == self._shown:
             return
         self._shown = percent
-        told = plain(f"{state.settled} of {state.companies} companies; run {state.id}")
+        told = as_markdown(f"{state.settled} of {state.companies} companies; run {state.id}")
         if self._artifact is None:
             self._artifact = create_progress_artifact(percent, key="fleet-progress", description=told)
         else:

@@ -17,9 +17,10 @@ from prefect import State, flow, get_run_logger, task
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.conduct import PATIENT, FlowPolicy, by_hand, failed, fleet, plain, publish_markdown, tell
+from flows.conduct import PATIENT, FlowPolicy, by_hand, failed, fleet, publish_markdown, tell
 from mpm_ops.harmless import harmless
 from mpm_ops.records import Growth, Usage, counted, growth
+from mpm_ops.reports import as_markdown
 
 #: Growth is told over so many days, and of so many companies.
 DAYS, TOP = 30, 10
@@ -54,7 +55,7 @@ def publish(snapshot: Sequence[Usage], *, summary: str, dry_run: bool) -> None:
         f"**{summary}**",
         _table("Largest", known[:TOP]),
         _table(f"Fastest growing in {DAYS} days", growing[:TOP]),
-        "\n".join(f"- {plain(one.company)} ({one.company_id}): {plain(one.error)}" for one in lost[:TOP]),
+        "\n".join(f"- {as_markdown(one.company)} ({one.company_id}): {as_markdown(one.error)}" for one in lost[:TOP]),
     ]
     text = "\n\n".join(parts)
     publish_markdown("usage-snapshot", text, description="Who is largest, and who grows fastest")
@@ -85,7 +86,9 @@ def _table(title: str, companies: Sequence[Growth]) -> str:
         size = "?" if one.size is None else f"{one.size / 1e6:,.1f}"
         rows = "?" if one.rows is None else f"{one.rows:,}"
         grown = f"{one.size_grown / 1e6:+,.1f}"
-        lines.append(f"| {one.company_id} | {plain(one.company)} | {size} | {grown} | {rows} | {one.rows_grown:+,} |")
+        lines.append(
+            f"| {one.company_id} | {as_markdown(one.company)} | {size} | {grown} | {rows} | {one.rows_grown:+,} |"
+        )
     return "\n".join(lines if companies else [*lines[:1], "", "nobody"])
 
 

@@ -7,9 +7,10 @@ elsewhere, names of companies and errors of servers, stays text in each of them;
 
 from __future__ import annotations
 
+from mpm_ops.reports.chart import picture
 from mpm_ops.reports.escaping import as_markdown
 from mpm_ops.reports.markdown import markdown
 from mpm_ops.reports.page import html
 from mpm_ops.reports.plain import as_json
 
-__all__ = ["as_json", "as_markdown", "html", "markdown"]
+__all__ = ["as_json", "as_markdown", "html", "markdown", "picture"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +13,11 @@ _WIDTH, _HEIGHT = 960, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 34
 #: Numbers at an axis, at most.
 _TICKS = 6
+#: Where no page gives colours: readable on white and on black.
+_COLOURS = (
+    ".done{fill:#3f90da}.skipped{fill:#92dadd}.busy{fill:#ffa90e}.failed{fill:#bd1f01}"
+    "line{stroke:#94a4a2}text{fill:#7d8894;font:12px sans-serif}"
+)
 #: From the ground up.
 _ORDER = (Status.DONE, Status.SKIPPED, Status.BUSY, Status.FAILED)
 
@@ -29,6 +35,16 @@ def over_time(report: FleetReport) -> str:
     told = ", ".join(f"{count} {status}" for status, count in steps[-1].counts.items())
     label = f"Companies that had come out, over {until:.1f} seconds: {told} of {total} in the end"
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+
+
+def picture(report: FleetReport) -> str:
+    """Return the same as an address, `data:image/svg+xml…`, for a page that is not ours; empty when that is."""
+    drawn = over_time(report)
+    if not drawn:
+        return ""
+    alone = drawn.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" ', 1)
+    styled = alone.replace(">", f"><style>{_COLOURS}</style>", 1)
+    return f"data:image/svg+xml;base64,{base64.b64encode(styled.encode()).decode()}"
 
 
 def _areas(steps: Sequence[Step], until: float, total: int) -> Iterator[str]:

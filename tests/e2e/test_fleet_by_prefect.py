@@ -152,9 +152,9 @@ def test_a_night_fires_by_itself_and_three_of_200_fail(
     assert message.startswith("3/200 companies failed: 2 causes; 2 × column")
     assert run["name"] == "migrate-companies: 200 to o1"
     left = site.artifacts(run["id"])
-    assert {"migrate-companies-summary", "migrate-companies-outcomes", "fleet-progress"} <= set(left)
+    assert {"migrate-companies-report", "migrate-companies-failures", "fleet-progress"} <= set(left)
     for number in BROKEN:
-        assert f"Company {number}" in str(left["migrate-companies-outcomes"])
+        assert f"Company {number}" in str(left["migrate-companies-failures"])
     report = ops.run(ops.runs(limit=1)[0].id)
     assert [one.company_id for one in report.failed] == [fleet[number].id for number in BROKEN]
     assert len(site.asked("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})) <= 20
@@ -237,11 +237,11 @@ def looked_at(site: Site, run_id: str) -> None:
 def artifacts(page: Page) -> None:
     """Look at the content of what a run left: it is behind a tab, and behind each one's link."""
     page.get_by_text("Artifacts", exact=True).last.click(timeout=RUN)
-    page.get_by_text("migrate-companies-summary").first.click(timeout=RUN)
+    page.get_by_text("migrate-companies-report").first.click(timeout=RUN)
     expect(page.get_by_text("2 causes").first).to_be_visible(timeout=RUN)
     page.screenshot(path=SHOTS / "prefect-fleet-summary.png", full_page=True)
     page.go_back()
     page.get_by_text("Artifacts", exact=True).last.click(timeout=RUN)
-    page.get_by_text("migrate-companies-outcomes").first.click(timeout=RUN)
+    page.get_by_text("migrate-companies-failures").first.click(timeout=RUN)
     expect(page.get_by_text("Company 120").first).to_be_visible(timeout=RUN)
     page.screenshot(path=SHOTS / "prefect-fleet-outcomes.png", full_page=True)

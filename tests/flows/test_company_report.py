@@ -13,7 +13,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, Fl
 from psycopg import sql
 from pydantic import ValidationError
 
-from flows.company_report import TASKS, Made, ReportPolicy, company_report, main
+from flows.company_report import TASKS, Made, ReportPolicy, company_report
+from flows.conduct import by_hand
 from mpm_ops import Company, Ops
 from mpm_ops.demo.profiles import PROFILES
 from mpm_ops.errors import FleetFailed
@@ -99,10 +100,10 @@ def test_a_policy_that_cannot_be_meant_is_refused(wrong: dict[str, object]) -> N
 
 
 def test_by_hand_it_says_what_came_of_it(
-    ops: Ops, register: Register, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    ops: Ops, register: Register, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     register("Acme")
-    monkeypatch.setattr("sys.argv", ["company_report.py", "acme", "--to", str(tmp_path), "--last-month", "2026-10"])
-    assert main() == 0
+    arguments = ["--companies", "acme", "--to", str(tmp_path), "--last-month", "2026-10"]
+    assert by_hand(company_report, ReportPolicy, arguments=arguments) == 0
     assert "1 report made" in capfd.readouterr().out
     assert (tmp_path / "1.html").exists()

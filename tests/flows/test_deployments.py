@@ -36,6 +36,7 @@ def test_every_flow_is_deployed() -> None:
         "provision-company",
         "migrate-central",
         "migrate-companies",
+        "take-batches",
         "rollback-run",
         "check-drift",
         "nightly-health",

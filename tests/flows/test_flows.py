@@ -41,9 +41,9 @@ def test_all_companies_are_migrated_in_batches_and_reported(ops: Ops, settings: 
     assert {found.state for found in ops.tenant_states()} == {"current"}
     with get_client(sync_client=True) as client:
         summary = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["migrate-companies-summary"]))
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["migrate-companies-report"]))
         )
-    assert any("3 done of 3" in str(artifact.data) for artifact in summary)
+    assert any("**3 done** of 3 companies" in str(artifact.data) for artifact in summary)
 
 
 def test_one_bad_company_makes_the_run_failed_and_is_counted(

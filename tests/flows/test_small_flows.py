@@ -141,7 +141,7 @@ def test_a_run_is_undone_after_it_was_told(ops: Ops, settings: Settings, registe
     report = report_of(state)
     assert isinstance(report, FleetReport)
     assert [one.company for one in report.failed] == ["Company 1"]
-    assert any("Company 1" in str(one.data) for one in artifacts("rollback-run-outcomes"))
+    assert any("**2 done**" in str(one.data) for one in artifacts("rollback-run-report"))
     name, message = ended(rollback_run, RollbackPolicy(run_id=10_000))
     assert name == "Failed"
     assert "10000" in message
