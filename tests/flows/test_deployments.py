@@ -39,11 +39,13 @@ def test_every_flow_is_deployed() -> None:
         "take-batches",
         "rollback-run",
         "check-drift",
+        "take-batches",
         "nightly-health",
         "reap",
         "usage-snapshot",
         "company-report",
     }
+    assert len(DEPLOYMENTS) == len(DECLARED["deployments"])
     assert {one["work_pool"]["name"] for one in DEPLOYMENTS.values()} == {"mpm-ops"}
 
 
