@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 from prefect import flow
@@ -20,10 +21,11 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL
 
 from tests.notebooks.driving import until
+from tests.notebooks.lab import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # as in test_flows.py
 
-POOL = "test-worker"
+POOL, HEALTH = "test-worker", free_port()
 LONG = """
 import os, time
 from pathlib import Path
@@ -75,7 +77,13 @@ def submit(client: SyncPrefectClient, tmp_path: Path) -> Callable[[float], UUID]
 def working(tmp_path: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the worker; whatever is left of it at the end is killed."""
     command = [sys.executable, "flows/worker.py", "--pool", POOL, *options]
-    variables = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or "", "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    variables = {
+        **os.environ,
+        "PREFECT_API_URL": PREFECT_API_URL.value() or "",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+        "PREFECT_WORKER_WEBSERVER_PORT": str(HEALTH),
+    }
     with (tmp_path / "worker.log").open("wb") as log:
         worker = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -100,9 +108,10 @@ def pid_of(tmp_path: Path) -> int:
 def test_a_worker_that_has_carried_out_a_run_stops(
     client: SyncPrefectClient, submit: Callable[[float], UUID], tmp_path: Path
 ) -> None:
-    with working(tmp_path, "--patience", "60") as worker:
+    with working(tmp_path, "--patience", "60", "--with-healthcheck") as worker:
         run = submit(0)
         until(lambda: state(client, run).is_completed(), seconds=90)
+        assert httpx.get(f"http://127.0.0.1:{HEALTH}/health", timeout=10).status_code == 200
         family = psutil.Process(worker.pid).children(recursive=True)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(40) == 0

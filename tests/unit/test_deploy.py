@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,9 @@ def steps() -> list[str]:
 
 
 def test_the_night_names_commands_that_exist() -> None:
-    assert steps() == ["migrate", "migrate-tenant", "reconcile", "sweep", "reap", "status", "drift", "audit", "doctor"]
+    first, second, *looks = steps()
+    assert (first, second) == ("migrate", "migrate-tenant")
+    assert looks == ["reconcile", "sweep", "reap", "usage", "status", "drift", "audit", "doctor"]
     assert set(steps()) <= KNOWN
 
 
@@ -113,11 +116,19 @@ def test_the_night_takes_every_look_and_returns_the_worst(
     told = tmp_path / "told"
     cases = "".join(f"{name}) exit {number};; " for name, number in codes.items())
     command = tmp_path / "mpm-ops"
-    command.write_text(f'#!/bin/sh\nshift\necho "$1" >> "{told}"\ncase "$1" in {cases}*) exit 0;; esac\n')
+    command.write_text(
+        f'#!/bin/sh\nshift\necho "$1" >> "{told}"\necho "it is $1"\ncase "$1" in {cases}*) exit 0;; esac\n'
+    )
     command.chmod(0o755)
     variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run([str(DEPLOY / "nightly")], env=variables, timeout=30, check=False, capture_output=True)
-    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
+    done = subprocess.run(
+        [str(DEPLOY / "nightly")], env=variables, timeout=30, check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+    # Only what did not go well is told.
+    assert [line for line in done.stdout.splitlines() if line.startswith("it is ")] == [
+        f"it is {name}" for name in steps() if codes.get(name)
+    ]
     assert told.read_text().split() == [name for name in steps() if name not in left_out]
 
 
@@ -130,6 +141,12 @@ def test_the_image_is_made_of_what_is_there_and_holds_no_secret() -> None:
         if line.startswith("FROM "):
             # From wherever the machine gets its images: no host of a registry.
             assert re.fullmatch(r"FROM python:[0-9.]+-slim( AS build)?", line)
+    # What the wheel is made of has to be there when it is made.
+    built = {
+        name for line in re.findall(r"^COPY (.+)$", text.partition("\nRUN ")[0], re.MULTILINE) for name in line.split()
+    }
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {Path(name).parts[0] for name in [*wheel["packages"], *wheel["force-include"]]} <= built
     assert re.search(r"^USER 10001$", text, re.MULTILINE)
     assert not re.search("PASSWORD|AUTH_STRING|DATABASE_URL|CONNECTION_URL|_KEY", text)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
