@@ -39,7 +39,6 @@ def test_every_flow_is_deployed() -> None:
         "take-batches",
         "rollback-run",
         "check-drift",
-        "take-batches",
         "nightly-health",
         "reap",
         "usage-snapshot",

@@ -17,6 +17,7 @@ from mpm_ops import Company, Ops
 from mpm_ops.errors import FleetFailed
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
+from mpm_ops.reports import as_markdown
 from tests.integration.test_usage import insert
 
 Register = Callable[..., Company]
@@ -46,7 +47,8 @@ def test_the_night_keeps_and_publishes_what_it_measures(ops: Ops, register: Regi
     assert growing.count("| 2 |") == 1
     assert "| 1 |" not in growing
     assert "+100,000" in growing
-    assert r"Sun \| Hill \!\[x\](http:&#47;&#47;evil.example) &lt;b&gt;" in growing
+    assert as_markdown(companies[1].name) in growing
+    assert "![x](" not in growing
 
 
 def test_who_could_not_be_measured_makes_it_failed(
