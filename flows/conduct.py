@@ -171,9 +171,9 @@ def publish_table(key: str, rows: Sequence[Mapping[str, object]], *, description
 def publish_report(key: str, report: mpm_ops.FleetReport) -> None:
     """Leave the account of a fleet run: its report with a picture of how it went on, and a row for each failure."""
     with fleet() as ops:
-        text = markdown(report, ops.status())
-    if seen := picture(report):
-        text += f"\n![How the run went on]({seen})\n"
+        heading, totals, *rest = markdown(report, ops.status()).split("\n\n")
+    seen = [f"![How the run went on]({shown})"] if (shown := picture(report)) else []
+    text = "\n\n".join([heading, totals, *seen, *rest])
     publish_markdown(f"{key}-report", text, description=f"Run {report.run_id}: mpm-ops run {report.run_id}")
     failures = [row for row in report.rows() if row["outcome"] == Status.FAILED]
     publish_table(f"{key}-failures", failures, description="Who failed, at which revision, and why")
