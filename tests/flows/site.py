@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,6 +24,8 @@ from tests.notebooks.driving import until
 ROOT = Path(__file__).parents[2]
 #: Seconds: a server starts on two busy cores; a process ends that was asked to.
 START, END = 200.0, 40.0
+#: Seconds for which its database may be locked.
+LOCKED = 30.0
 #: States that a run does not leave any more.
 TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
@@ -78,12 +82,19 @@ class Site:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def asked(self, path: str, data: object = None, method: str | None = None) -> Any:
-        """Ask the server's API, and return its answer."""
+        """Ask the server's API, and return its answer; once more while its SQLite is locked, as its own client does."""
         body = None if data is None else json.dumps(data).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.api}{path}", data=body, headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read() or "null")
+        end = time.monotonic() + LOCKED
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.loads(answer.read() or "null")
+            except urllib.error.HTTPError as exc:
+                if exc.code != 503 or time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
 
     def deployments(self) -> dict[str, str]:
         """Return the ids of the deployments by name."""
