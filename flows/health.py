@@ -20,7 +20,6 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.conduct import PATIENT, FlowPolicy, by_hand, failed, fleet, publish_markdown, publish_table, tell
-from mpm_ops.companies.findings import AuditKind
 from mpm_ops.harmless import harmless
 
 #: What was found: where, what, and what puts it right.
@@ -71,7 +70,7 @@ def tidy_up() -> Sequence[str]:
     """Settle registrations and logins that a crash left, drop templates of older revisions; return what was done."""
     with fleet() as ops:
         settled = [f"registration of company {one.company_id}: {one.result}" for one in ops.reconcile()]
-        stale = [one for one in ops.audit() if one.kind is AuditKind.STALE_TEMPLATE]
+        stale = [one for one in ops.audit() if one.kind == "stale template"]
         # One that is being copied stays for the next night.
         dropped = [f"template {one.finding.subject}: dropped" for one in ops.repair(stale) if not one.error]
     return [*settled, *dropped]

@@ -7,7 +7,7 @@ prefect.yaml.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
 
 # isort: split
 import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it is imported
@@ -16,12 +16,11 @@ import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it 
 
 from prefect import State, flow, get_run_logger, task
 from prefect.states import Completed
-from pydantic import Field
+from pydantic import Field, model_validator
 
 import mpm_ops
 from flows.conduct import PATIENT, FlowPolicy, by_hand, failed, fleet, publish_report, publish_table, tell
 from mpm_ops import FleetReport
-from mpm_ops.fleet.policy import Amount
 from mpm_ops.harmless import harmless
 from mpm_ops.records import DryRun, counted
 
@@ -39,9 +38,14 @@ class RollbackPolicy(FlowPolicy):
     statement_timeout: int = Field(
         default=0, ge=0, le=86_400_000, description="Milliseconds that one statement may take; 0 is no limit."
     )
-    max_failures: Amount = Field(
+    max_failures: str = Field(
         default="", description="So many failures, 3 or 5%, and no further company is begun; empty is no limit."
     )
+
+    @model_validator(mode="after")
+    def _suits_the_engine(self) -> Self:
+        self.engine()
+        return self
 
     @property
     def subject(self) -> str:

@@ -140,3 +140,24 @@ def test_only_the_command_line_prints() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not printing
+
+
+#: What a flow may know of us: what anybody may who uses the package, and the terminal to print on.
+FOR_FLOWS = {
+    "mpm_ops",
+    "mpm_ops.cli.terminal",
+    "mpm_ops.errors",
+    "mpm_ops.harmless",
+    "mpm_ops.records",
+    "mpm_ops.reports",
+}
+
+
+def test_flows_use_the_public_names_only() -> None:
+    for path in sorted((PACKAGE.parent / "flows").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            found = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            found += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            strangers = {one for one in found if one.split(".")[0] == "mpm_ops"} - FOR_FLOWS
+            assert not strangers, f"{path.name} knows {strangers}"
+            assert not {"sqlalchemy", "psycopg", "alembic"} & {one.split(".")[0] for one in found}, path.name

@@ -24,6 +24,7 @@ def test_public_names() -> None:
         "Policy",
         "Result",
         "Revision",
+        "RunMember",
         "Session",
         "Settings",
         "Status",
