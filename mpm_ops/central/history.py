@@ -12,11 +12,12 @@ from mpm_ops.errors import UnknownRun
 from mpm_ops.postgres import locks
 from mpm_ops.records import Applied, Failure, Outcome, Run, Status
 
-# The outcomes of a run and of its parts: of a company the last one that says what was done, and where the first of them
-# found it. Those of the shared run itself are the oldest, and are about whom no part came to.
+# The outcomes of a run and of its parts: of a company the last one that says what was done, and where the first part
+# found it: another run may have moved it since the shared one was written. Those of the shared run itself are about
+# whom no part came to.
 _OUTCOMES = """
     SELECT DISTINCT ON (o.company_id) o.*,
-           first_value(o.before) OVER (PARTITION BY o.company_id ORDER BY o.run_id) AS found
+           first_value(o.before) OVER (PARTITION BY o.company_id ORDER BY o.run_id = {run}, o.run_id) AS found
     FROM ops.outcomes o JOIN ops.runs its ON its.id = o.run_id
     WHERE its.id = {run} OR its.part_of = {run} ORDER BY o.company_id, o.status = 'untouched', o.run_id DESC
 """

@@ -44,11 +44,13 @@ def settle(installation: Installation, connection: psycopg.Connection, run_id: i
     run = history.run(connection, run_id)
     if run.finished_at is not None:
         return []  # somebody has settled it meanwhile
-    open_ones = {one.company_id: one for one in history.outcomes(connection, run_id) if _is_open(one)}
+    ends = {str(plan["hash"]): tuple(plan["to"]) for plan in run.plans}
+    # The parts of a shared run have the plans, and are settled one by one.
+    outcomes = [one for one in history.outcomes(connection, run_id) if one.plan in ends]
+    open_ones = {one.company_id: one for one in outcomes if _is_open(one)}
     companies = [one for one in registry.companies(connection, status=None) if one.id in open_ones]
     refuse_at_work(installation, connection, run_id, companies)
     left, unread = (_replaced if _oids(run) else _left)(installation, connection, run, companies)
-    ends = {str(plan["hash"]): tuple(plan["to"]) for plan in run.plans}
     found = [_found(open_ones[one], at, end=ends[open_ones[one].plan]) for one, at in left.items()]
     with connection.transaction():
         ledger.record(connection, run_id, found)
@@ -76,7 +78,7 @@ def refuse_at_work(
 
 def _is_open(outcome: Outcome) -> bool:
     """Whether the run may have done something to it that it could not write; who is known untouched has a reason."""
-    return outcome.status is Status.UNTOUCHED and bool(outcome.plan) and not outcome.reason
+    return outcome.status is Status.UNTOUCHED and not outcome.reason
 
 
 def _left(
