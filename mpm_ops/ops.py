@@ -403,7 +403,7 @@ class Ops:
         return sharing.share(self._installation, course, policy=self._policy(policy), size=batch)
 
     def join_run(self, run_id: int) -> RunMember:
-        """Take part in a run that another process shares. Raises UnknownRun."""
+        """Take part in a run that another process shares. Raises UnknownRun, and UsageError for one that none does."""
         return RunMember(self._installation, run_id)
 
     def runs(self, *, limit: int = 20) -> list[Run]:

@@ -51,28 +51,40 @@ def write(connection: psycopg.Connection, run_id: int, pieces: Sequence[Piece]) 
 
 
 def listed(connection: psycopg.Connection, run_id: int) -> list[Piece]:
-    """List the batches of a run in their order. Read-only."""
+    """List the batches of a run in their order. Read-only.
+
+    Held is also one whose part goes on: a claim that was lost with its connection is not taken again, a part's lock is.
+    """
     with connection.cursor(row_factory=class_row(Piece)) as cursor:
         return cursor.execute(
             """
             SELECT b.number, b.gate, b.companies, b.done_at IS NOT NULL AS done, EXISTS (
                 SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                AND l.classid = %s AND l.objid::bigint =
-                    (hashtext(format('run %%s batch %%s', b.run_id, b.number))::bigint & 4294967295)
+                AND l.classid = %(class)s AND l.objid::bigint IN (
+                    hashtext(format('run %%s batch %%s', b.run_id, b.number))::bigint & 4294967295,
+                    hashtext('run ' || part.id)::bigint & 4294967295
+                )
             ) AS held
-            FROM ops.batches b WHERE b.run_id = %s ORDER BY b.number
+            FROM ops.batches b
+            LEFT JOIN (SELECT batch, max(id) AS id FROM ops.runs WHERE part_of = %(id)s GROUP BY batch) AS part
+                ON part.batch = b.number
+            WHERE b.run_id = %(id)s ORDER BY b.number
             """,
-            [locks.CLASS, run_id],
+            {"id": run_id, "class": locks.CLASS},
         ).fetchall()
 
 
 @contextmanager
 def claimed(connection: psycopg.Connection, run_id: int, number: int) -> Iterator[bool]:
-    """Try to have a batch for oneself in a block; yields whether it was got and is still to be done."""
+    """Try to have a batch of a run under way for oneself in a block; yields whether it was got and is to be done."""
     with locks.try_lock(connection, f"run {run_id} batch {number}") as mine:
         row = connection.execute(
-            "SELECT done_at IS NULL FROM ops.batches WHERE run_id = %s AND number = %s", [run_id, number]
+            """
+            SELECT b.done_at IS NULL AND r.state = 'running' FROM ops.batches b JOIN ops.runs r ON r.id = b.run_id
+            WHERE b.run_id = %s AND b.number = %s
+            """,
+            [run_id, number],
         ).fetchone()
         yield mine and bool(row and row[0])
 

@@ -140,6 +140,12 @@ def close_run(connection: psycopg.Connection, run_id: int, *, state: str, reason
     )
 
 
+def under_way(connection: psycopg.Connection, run_id: int) -> bool:
+    """Whether a run is not over; nobody else can end it until the transaction is over."""
+    query = "SELECT FROM ops.runs WHERE id = %s AND state = 'running' FOR NO KEY UPDATE"
+    return connection.execute(query, [run_id]).fetchone() is not None
+
+
 def paused(connection: psycopg.Connection, run_id: int) -> bool:
     """Whether somebody asked the run, or the shared one that it is a part of, to begin no more for now. Read-only."""
     row = connection.execute(

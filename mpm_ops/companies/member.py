@@ -26,7 +26,7 @@ from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.states import read_stamps
 from mpm_ops.companies.watch import Watch
-from mpm_ops.errors import Busy, MpmOpsError
+from mpm_ops.errors import Busy, MpmOpsError, UsageError
 from mpm_ops.fleet.policy import Policy, counted
 from mpm_ops.postgres import locks
 from mpm_ops.postgres.server import translated
@@ -34,6 +34,8 @@ from mpm_ops.records import Company, FleetReport, Outcome, SharedRun, Status
 
 #: How long a server that is still at work for a killed process is waited for, in seconds.
 _PATIENCE = 60.0
+#: Why nobody came to a company of a run whose batches are all done.
+_GONE = "is not active any more"
 #: What a policy says of all companies together, and a part cannot know.
 _OF_ALL = ("canary", "wave", "gate", "soak", "max_failures", "skip", "match")
 
@@ -44,18 +46,31 @@ def asks_first(policy: Policy) -> bool:
     return policy.preflight == "stop"
 
 
+def opened(installation: Installation) -> psycopg.Connection:
+    """Open a connection to the central database that may be silent for as long as a batch takes."""
+    connection = installation.server.open(installation.settings.central_database)
+    with translated():
+        connection.execute("SET idle_session_timeout = 0")
+    return connection
+
+
 class RunMember:
     """One process that takes part in a shared run. While one is open nobody takes the run for a killed one."""
 
     def __init__(self, installation: Installation, run_id: int, connection: psycopg.Connection | None = None) -> None:
+        """Take part in a run. Raises UnknownRun, and UsageError when it is under way and nobody shares it."""
         self.run_id = run_id
         self._installation = installation
-        self._connection = connection or installation.server.open(installation.settings.central_database)
         self._leads = False
         self._policy = Policy()
-        with self._central() as central:
-            locks.share(central, ledger.lock_key(run_id))
-            self._policy = Policy(**history.run(central, run_id).policy)
+        self._connection = connection or opened(self._installation)
+        #: Companies that had something to be done: what a budget is a share of.
+        self._total = 0
+        try:
+            self._enter()
+        except BaseException:
+            self._connection.close()
+            raise
 
     @property
     def newest(self) -> tuple[str, ...]:
@@ -81,9 +96,7 @@ class RunMember:
     def lead(self) -> bool:
         """Whether this process leads the run: it does when nobody else does."""
         with self._central() as central:
-            if not self._leads:
-                locks.hold(central, self._lead_key)
-                self._leads = locks.held_by(central, self._lead_key, central.info.backend_pid)
+            self._leads = self._leads or locks.hold(central, self._lead_key)
         return self._leads
 
     def take(self, hooks: Hooks) -> FleetReport | None:
@@ -100,10 +113,7 @@ class RunMember:
         with self._central() as central:
             pieces = batches.free(batches.listed(central, self.run_id))
         # A connection of its own for the claim: threads of one process share nothing here.
-        with (
-            translated(),
-            closing(self._installation.server.open(self._installation.settings.central_database)) as own,
-        ):
+        with translated(), closing(opened(self._installation)) as own:
             for piece in pieces:
                 with batches.claimed(own, self.run_id, piece.number) as mine:
                     if mine:
@@ -140,6 +150,16 @@ class RunMember:
     def _lead_key(self) -> str:
         return f"run {self.run_id} lead"
 
+    def _enter(self) -> None:
+        with self._central() as central:
+            run = history.run(central, self.run_id)
+            pieces = batches.listed(central, self.run_id)
+            if not pieces and run.finished_at is None:
+                raise UsageError(f"run {self.run_id} is none that processes share", hint="Resume it when it is over.")
+            locks.share(central, ledger.lock_key(self.run_id))
+        self._policy = Policy(**run.policy)
+        self._total = sum(len(one.companies) for one in pieces if not one.gate)
+
     @contextmanager
     def _central(self) -> Iterator[psycopg.Connection]:
         """Lend the connection; opened again, with its locks, when it was lost, as long as the policy waits for that."""
@@ -162,10 +182,9 @@ class RunMember:
                 self._connection.execute("SELECT 1")
                 return
             self._connection.close()
-        self._connection = self._installation.server.open(self._installation.settings.central_database)
+        self._connection = opened(self._installation)
         locks.share(self._connection, ledger.lock_key(self.run_id))
-        if self._leads:
-            locks.hold(self._connection, self._lead_key)
+        self._leads = self._leads and locks.hold(self._connection, self._lead_key)
 
     def _companies(self, ids: Sequence[int]) -> list[Company]:
         """Return the companies with these ids, in that order; who is not active any more is not among them."""
@@ -179,7 +198,7 @@ class RunMember:
             return math.inf, 0
         with self._central() as central:
             counts = history.run(central, self.run_id).counts
-        return max(1, counted(self._policy.max_failures, sum(counts.values()))), counts.get(Status.FAILED, 0)
+        return max(1, counted(self._policy.max_failures, self._total)), counts.get(Status.FAILED, 0)
 
     def _spent(self) -> str:
         """Say why no further company may be begun; empty when all may."""
@@ -214,7 +233,7 @@ class RunMember:
         allowed, failed = self._budget()
         changed = {name: Policy.model_fields[name].default for name in _OF_ALL}
         if allowed < math.inf:
-            changed["max_failures"] = str(int(allowed) - failed)
+            changed["max_failures"] = str(max(1, int(allowed) - failed))
         if asks_first(self._policy):
             changed["preflight"] = "skip"  # all passed it before the first one was touched
         return self._policy.model_copy(update=changed)
@@ -255,10 +274,12 @@ class RunMember:
             )
 
     def _end(self, state: str, reason: str) -> None:
-        """Write the end of the run; whom nobody came to is told why."""
+        """Write the end of the run, unless somebody was faster; whom nobody came to is told why."""
         with self._central() as central, central.transaction():
+            if not ledger.under_way(central, self.run_id):
+                return
             left = [one for one in history.outcomes(central, self.run_id) if _is_open(one)]
-            ledger.record(central, self.run_id, [replace(one, reason=reason) for one in left])
+            ledger.record(central, self.run_id, [replace(one, reason=reason or _GONE) for one in left])
             ledger.close_run(central, self.run_id, state=state, reason=reason)
 
     def _astray(self, report: FleetReport) -> list[str]:

@@ -12,7 +12,7 @@ from mpm_ops.companies.account import expected_of, refused
 from mpm_ops.companies.courses import Course
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import settle_all
-from mpm_ops.companies.member import RunMember, asks_first
+from mpm_ops.companies.member import RunMember, asks_first, opened
 from mpm_ops.companies.preflight import preflight
 from mpm_ops.companies.states import heads_of
 from mpm_ops.fleet.policy import Policy
@@ -34,7 +34,7 @@ def share(installation: Installation, course: Course, *, policy: Policy, size: i
     waiting = [one for one in course.companies if one.id not in idle]
     heads = {one.id: heads_of(course.stamps, one) for one in course.companies}
     state = "halted" if no else "" if waiting else "finished"
-    connection = installation.server.open(installation.settings.central_database)
+    connection = opened(installation)
     try:
         with translated():
             settle_all(installation, connection)

@@ -93,9 +93,10 @@ def held_by(connection: psycopg.Connection, key: str, pid: int) -> bool:
     return bool(row and row[0])
 
 
-def hold(connection: psycopg.Connection, key: str) -> None:
-    """Take the lock `key` for as long as the connection is open, when nobody has it; never waits."""
-    connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [CLASS, key])
+def hold(connection: psycopg.Connection, key: str) -> bool:
+    """Take the lock `key` for as long as the connection is open; False when somebody has it. Never waits."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [CLASS, key]).fetchone()
+    return bool(row and row[0])
 
 
 def share(connection: psycopg.Connection, key: str) -> None:
