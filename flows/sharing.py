@@ -110,12 +110,16 @@ class Bar:
 def carry_out(member: RunMember, policy: Share) -> bool:
     """Take batches of a run until there are none; return whether this process is the one that has to end the run.
 
-    What others are at is waited for: a batch whose worker is killed becomes free again, and the lead too.
+    What others are at is waited for: a batch whose worker is killed becomes free again, and the lead too. A run that is
+    over already is nobody's to end: it was reported by who ended it.
     """
+    if member.state().over:
+        return False
     bar = Bar(member)
     with policy.runner() as runner, stopped_with_its_worker():
         leads = member.lead()
-        while not (state := member.state()).over:
+        # Who leads reports, and so waits for what others had begun when the run was ended.
+        while not (state := member.state()).over or (leads and state.held):
             leads = member.lead()
             if state.free:
                 tasks = [runner.submit(take_batch, {"run_id": member.run_id}) for _ in range(state.free)]
@@ -123,7 +127,7 @@ def carry_out(member: RunMember, policy: Share) -> bool:
                     if not leads:
                         tasks[0].result()  # raises what kept it from running
                     break
-            elif leads and not state.left:
+            elif leads and not state.left and not state.held:
                 break
             else:
                 bar.show()

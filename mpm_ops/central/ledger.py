@@ -146,6 +146,13 @@ def under_way(connection: psycopg.Connection, run_id: int) -> bool:
     return connection.execute(query, [run_id]).fetchone() is not None
 
 
+def over(connection: psycopg.Connection, run_id: int) -> str:
+    """Say how and why a run is over; empty while it is under way. Read-only."""
+    row = connection.execute("SELECT state, reason FROM ops.runs WHERE id = %s", [run_id]).fetchone()
+    state, reason = row or ("gone", "")
+    return "" if state == "running" else f"run {run_id} is {state}{reason and f': {reason}'}"
+
+
 def paused(connection: psycopg.Connection, run_id: int) -> bool:
     """Whether somebody asked the run, or the shared one that it is a part of, to begin no more for now. Read-only."""
     row = connection.execute(

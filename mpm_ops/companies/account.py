@@ -58,9 +58,18 @@ class Account:
     """One run's pages in the ledger, and the connection that they are written on."""
 
     def __init__(
-        self, installation: Installation, run_id: int, connection: psycopg.Connection, servers: Collection[str]
+        self,
+        installation: Installation,
+        run_id: int,
+        connection: psycopg.Connection,
+        servers: Collection[str],
+        *,
+        part: Part | None = None,
     ) -> None:
         self.run_id = run_id
+        #: Why the shared run that it is a part of is over; empty while it is not.
+        self.over = ""
+        self._part = part
         #: What the sessions of this run are called on the server.
         self.application = ledger.application(installation.settings.prefix, run_id)
         self._installation = installation
@@ -94,6 +103,8 @@ class Account:
     def paused(self) -> bool:
         """Whether somebody asked the run to pause; a central database that is away asks nothing."""
         try:
+            if self._part:
+                self.over = ledger.over(self._connected(), self._part.run_id)
             return ledger.paused(self._connected(), self.run_id)
         except (psycopg.Error, MpmOpsError):
             self._connection.close()
@@ -169,7 +180,7 @@ def account(installation: Installation, job: Job, *, policy: Policy, hooks: Hook
             if job.refused and not waiting:
                 ledger.close_run(connection, run_id, state=ended, reason=job.refused)
             expected = expected_of(installation, connection, job.action, waiting) if waiting else {}
-        pages = Account(installation, run_id, connection, by_server(waiting))
+        pages = Account(installation, run_id, connection, by_server(waiting), part=job.part)
         weights = {one.company.id: expected.get(one.company.id, 1.0) for one in job.planned}
         tell = Told()
         if waiting:
@@ -239,7 +250,7 @@ def _steered(
             cancel=account.watch.cancel,
         ),
         on_outcomes=on_outcomes,
-        stop=lambda: tell.why() or hooks.stop(),
+        stop=lambda: tell.why() or account.over or hooks.stop(),
         on_note=lambda note: tell(hooks.on_note, note),
     )
     heads = {one.company.id: one.before for one in job.planned}

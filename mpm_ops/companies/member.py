@@ -91,6 +91,7 @@ class RunMember:
             settled=sum(run.counts.values()) - run.counts.get(Status.UNTOUCHED, 0),
             left=0 if over else sum(not one.done for one in pieces),
             free=0 if over or run.state == "paused" else len(batches.free(pieces)),
+            held=sum(one.held for one in pieces),
         )
 
     def lead(self) -> bool:
@@ -123,7 +124,7 @@ class RunMember:
     def end(self, *, reason: str = "") -> FleetReport:
         """End the run, unless it is over, and return the account of all companies, compared with their stamps.
 
-        With batches left it ends as interrupted, for this reason.
+        With batches left it ends as interrupted, for this reason. Who is at one begins no further company in it.
         """
         found = self.state()
         if not found.over:

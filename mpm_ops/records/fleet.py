@@ -60,6 +60,8 @@ class SharedRun:
     #: Batches and gates that are to be done, and how many of those somebody could claim now.
     left: int
     free: int
+    #: Batches and gates that some process is at; of a run that was ended before they were done, too.
+    held: int
 
     @property
     def over(self) -> bool:

@@ -38,6 +38,17 @@ def cut(maintenance: psycopg.Connection, settings: Settings) -> None:
     maintenance.execute(query, [settings.central_database])
 
 
+def has_asked(central: psycopg.Connection) -> bool:
+    """Whether a runner has asked whether it may go on, well after the first run was over."""
+    row = central.execute(
+        """
+        SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT r.paused%'
+        AND query_start > (SELECT finished_at + interval '0.1 s' FROM ops.runs ORDER BY id LIMIT 1)
+        """
+    ).fetchone()
+    return row == (True,)
+
+
 @contextmanager
 def at_a_batch(
     member: RunMember, maintenance: psycopg.Connection, server: Server, company: Company
@@ -152,6 +163,25 @@ def test_the_first_end_of_a_run_is_its_end(ops: Ops, fleet: list[Company], monke
         assert member.take(Hooks()) is None
         report = member.end(reason="another reason")
     assert (report.ended, report.reason, statuses(report)) == ("interrupted", "cancelled", "uuuu")
+
+
+def test_who_is_at_a_batch_begins_no_further_company_once_the_run_is_over(
+    ops: Ops, fleet: list[Company], server: Server, maintenance: psycopg.Connection
+) -> None:
+    column(ops, "o1", None)
+    with server.connect(fleet[2].database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN o1 text")
+    policy = WAITS.model_copy(update={"max_failures": "1"})
+    with ops.share_run(policy=policy, batch=2) as leader, ops.join_run(leader.run_id) as member:
+        with at_a_batch(member, maintenance, server, fleet[0]) as found:
+            assert taken(leader) == ["fu"]
+            state = leader.state()
+            assert (state.state, state.left, state.held) == ("halted", 0, 1)
+            with server.connect(ops.settings.central_database) as central:
+                wait_until(lambda: has_asked(central))
+        assert [statuses(one) for one in found] == ["du"]
+        assert statuses(leader.end()) == "dufu"
+    assert "halted: 1 companies failed" in str(ops.run(leader.run_id + 1).reason)
 
 
 def test_who_is_not_active_any_more_is_told(ops: Ops, settings: Settings, fleet: list[Company], server: Server) -> None:
