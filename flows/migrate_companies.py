@@ -190,10 +190,10 @@ def told_of(found: DryRun) -> str:
 
 def name_run(leader: RunMember) -> None:
     """Name this run after what it turned out to do, `migrate-companies: 200 to 8f2c`."""
-    state = leader.state()
+    _, companies = leader.progress()
     heads = "+".join(head[:4] for head in leader.newest)
     with get_client(sync_client=True) as client:
-        client.update_flow_run(flow_run.id, name=f"migrate-companies: {state.companies} to {heads}")
+        client.update_flow_run(flow_run.id, name=f"migrate-companies: {companies} to {heads}")
 
 
 def show(console: Terminal, report: object) -> None:

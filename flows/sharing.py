@@ -49,12 +49,21 @@ class Share(FlowPolicy):
     dask_address: str = Field(
         default="", description="Of a Dask scheduler, tcp://host:8786; empty makes a cluster on this machine."
     )
-    dask_workers: int = Field(default=2, ge=1, le=64, description="Processes of a Dask cluster on this machine.")
+    dask_workers: int = Field(
+        default=2,
+        ge=1,
+        le=1_000,
+        description="Batches at once on Dask; of a cluster on this machine its processes.",
+    )
+
+    @property
+    def at_once(self) -> int:
+        """How many batches this worker has under way: one, which has as many threads as the policy has workers."""
+        return 1 if self.task_runner == "thread" else self.dask_workers
 
     def runner(self) -> TaskRunner[Any]:
         """Return the task runner that carries out batches."""
         if self.task_runner == "thread":
-            # One at a time: a batch has as many threads as the policy has workers.
             return ThreadPoolTaskRunner(max_workers=1)
         from prefect_dask.task_runners import DaskTaskRunner
 
@@ -94,13 +103,15 @@ class Bar:
         """Bring it up to date, now and then."""
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + SHOW
-        state = self._member.state()
-        percent = 100.0 * state.settled / max(1, state.companies)
+        began = time.monotonic()
+        settled, companies = self._member.progress()
+        # Of a large fleet it takes a while: a hundredth of the time at most.
+        self._next = time.monotonic() + max(SHOW, 100 * (time.monotonic() - began))
+        percent = 100.0 * settled / max(1, companies)
         if percent == self._shown:
             return
         self._shown = percent
-        told = as_markdown(f"{state.settled} of {state.companies} companies; run {state.id}")
+        told = as_markdown(f"{settled} of {companies} companies; run {self._member.run_id}")
         if self._artifact is None:
             self._artifact = create_progress_artifact(percent, key="fleet-progress", description=told)
         else:
@@ -122,7 +133,9 @@ def carry_out(member: RunMember, policy: Share) -> bool:
         while not (state := member.state()).over or (leads and state.held):
             leads = member.lead()
             if state.free:
-                tasks = [runner.submit(take_batch, {"run_id": member.run_id}) for _ in range(state.free)]
+                # No more than can be carried out now: others take the rest meanwhile.
+                number = min(state.free, policy.at_once)
+                tasks = [runner.submit(take_batch, {"run_id": member.run_id}) for _ in range(number)]
                 if not _some_came_through(tasks, bar):
                     if not leads:
                         tasks[0].result()  # raises what kept it from running

@@ -22,8 +22,8 @@ class Piece:
     number: int
     #: The stage that the gate stands behind; empty for companies to migrate.
     gate: str = ""
-    #: Ids: those to migrate, or those that the gate is asked of.
-    companies: Sequence[int]
+    #: Ids: those to migrate, or those that the gate is asked of. A list of batches leaves them out: they are many.
+    companies: Sequence[int] = ()
     done: bool = False
     #: Whether some process is at it.
     held: bool = False
@@ -58,7 +58,7 @@ def listed(connection: psycopg.Connection, run_id: int) -> list[Piece]:
     with connection.cursor(row_factory=class_row(Piece)) as cursor:
         return cursor.execute(
             """
-            SELECT b.number, b.gate, b.companies, b.done_at IS NOT NULL AS done, EXISTS (
+            SELECT b.number, b.gate, b.done_at IS NOT NULL AS done, EXISTS (
                 SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                 AND l.classid = %(class)s AND l.objid::bigint IN (
@@ -73,6 +73,20 @@ def listed(connection: psycopg.Connection, run_id: int) -> list[Piece]:
             """,
             {"id": run_id, "class": locks.CLASS},
         ).fetchall()
+
+
+def companies(connection: psycopg.Connection, run_id: int, number: int) -> list[int]:
+    """Return the ids of the companies of a batch, or of those that a gate is asked of. Read-only."""
+    query = "SELECT companies FROM ops.batches WHERE run_id = %s AND number = %s"
+    row = connection.execute(query, [run_id, number]).fetchone()
+    return list(row[0]) if row else []
+
+
+def total(connection: psycopg.Connection, run_id: int) -> int:
+    """Return how many companies of a run had something to be done. Read-only."""
+    query = "SELECT coalesce(sum(cardinality(companies)), 0) FROM ops.batches WHERE run_id = %s AND gate = ''"
+    row = connection.execute(query, [run_id]).fetchone()
+    return int(row[0]) if row else 0
 
 
 @contextmanager

@@ -27,10 +27,13 @@ _LOCKED = """
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND l.classid = %(class)s AND l.objid::bigint = (hashtext('run ' || r.id)::bigint & 4294967295))
 """
+_STATE = f"""
+    CASE WHEN r.state <> 'running' THEN r.state
+         WHEN NOT {_LOCKED} THEN 'abandoned' WHEN r.paused THEN 'paused' ELSE 'running' END
+"""
 _RUN = f"""
     SELECT r.id, r.action, r.operator, r.policy, r.plans, r.started_at, r.finished_at, r.reason, r.resumes, r.part_of,
-           CASE WHEN r.state <> 'running' THEN r.state
-                WHEN NOT {_LOCKED} THEN 'abandoned' WHEN r.paused THEN 'paused' ELSE 'running' END AS state,
+           {_STATE} AS state,
            coalesce((SELECT jsonb_object_agg(status, n) FROM (
                SELECT status, count(*) AS n FROM ({_OUTCOMES.format(run="r.id")}) AS last GROUP BY status
            ) AS c), '{{}}') AS counts
@@ -57,6 +60,15 @@ def run(connection: psycopg.Connection, run_id: int) -> Run:
     if found is None:
         raise UnknownRun(f"there is no run {run_id}", hint="`mpm-ops runs` lists them.")
     return found
+
+
+def state(connection: psycopg.Connection, run_id: int) -> tuple[str, str]:
+    """Return how a run is and why, without looking at its companies. Raises UnknownRun."""
+    query = f"SELECT {_STATE}, r.reason FROM ops.runs r WHERE r.id = %(id)s"  # noqa: S608 no value
+    row = connection.execute(query.encode(), {"id": run_id, "class": locks.CLASS}).fetchone()
+    if row is None:
+        raise UnknownRun(f"there is no run {run_id}", hint="`mpm-ops runs` lists them.")
+    return str(row[0]), str(row[1])
 
 
 def abandoned(connection: psycopg.Connection) -> list[Run]:

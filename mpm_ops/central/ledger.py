@@ -140,6 +140,12 @@ def close_run(connection: psycopg.Connection, run_id: int, *, state: str, reason
     )
 
 
+def policy(connection: psycopg.Connection, run_id: int) -> dict[str, Any]:
+    """Return the policy that a run was begun with. Read-only."""
+    row = connection.execute("SELECT policy FROM ops.runs WHERE id = %s", [run_id]).fetchone()
+    return dict(row[0]) if row else {}
+
+
 def under_way(connection: psycopg.Connection, run_id: int) -> bool:
     """Whether a run is not over; nobody else can end it until the transaction is over."""
     query = "SELECT FROM ops.runs WHERE id = %s AND state = 'running' FOR NO KEY UPDATE"
@@ -169,16 +175,16 @@ def pause(connection: psycopg.Connection, run_id: int, *, paused: bool) -> bool:
     return cursor.rowcount == 1
 
 
-def durations(connection: psycopg.Connection, action: str) -> dict[int, float]:
-    """Return the seconds that each company took the last time that `action` did something there. Read-only."""
+def durations(connection: psycopg.Connection, action: str, ids: Collection[int]) -> dict[int, float]:
+    """Return the seconds that each of these companies took the last time that `action` did something. Read-only."""
     rows = connection.execute(
         """
         SELECT DISTINCT ON (o.company_id) o.company_id, o.seconds
         FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
-        WHERE r.action = %s AND o.status = 'done'
+        WHERE o.company_id = ANY(%s) AND r.action = %s AND o.status = 'done'
         ORDER BY o.company_id, o.run_id DESC
         """,
-        [action],
+        [list(ids), action],
     )
     return dict(rows.fetchall())
 

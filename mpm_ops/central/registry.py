@@ -36,6 +36,13 @@ def companies(connection: psycopg.Connection, *, status: CompanyStatus | None = 
         return cursor.execute(query, {"status": status}).fetchall()
 
 
+def with_ids(connection: psycopg.Connection, ids: Collection[int]) -> list[Company]:
+    """List the active companies among those with these ids, by id. Read-only."""
+    with connection.cursor(row_factory=_rows) as cursor:
+        query = _COMPANY + "WHERE c.status = %s AND c.id = ANY(%s) ORDER BY c.id"
+        return cursor.execute(query, [CompanyStatus.ACTIVE, list(ids)]).fetchall()
+
+
 def _rows(cursor: psycopg.Cursor[Any]) -> Any:
     names = [column.name for column in cursor.description or ()]
     return lambda values: _company(**dict(zip(names, values, strict=True)))

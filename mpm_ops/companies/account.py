@@ -304,7 +304,7 @@ def expected_of(
     installation: Installation, connection: psycopg.Connection, action: str, companies: Sequence[Company]
 ) -> dict[int, float]:
     """Return how long each company is going to take: as long as the last time, else in proportion to its size."""
-    past = ledger.durations(connection, action)
+    past = ledger.durations(connection, action, [company.id for company in companies])
     unknown = [company for company in companies if company.id not in past]
     sizes = sizes_of(installation, unknown)
     # What a byte takes does not matter, only who goes first; the mean of the known keeps the two comparable.

@@ -34,6 +34,8 @@ from mpm_ops.records import Company, FleetReport, Outcome, SharedRun, Status
 
 #: How long a server that is still at work for a killed process is waited for, in seconds.
 _PATIENCE = 60.0
+#: States of a run that is not over; abandoned is one for the moment in which its lock is taken again.
+_UNDER_WAY = ("running", "paused", "abandoned")
 #: Why nobody came to a company of a run whose batches are all done.
 _GONE = "is not active any more"
 #: What a policy says of all companies together, and a part cannot know.
@@ -80,19 +82,26 @@ class RunMember:
     def state(self) -> SharedRun:
         """Tell how the run is getting on. Read-only."""
         with self._central() as central:
-            run = history.run(central, self.run_id)
+            state, reason = history.state(central, self.run_id)
             pieces = batches.listed(central, self.run_id)
-        over = run.finished_at is not None
+        over = state not in _UNDER_WAY
         return SharedRun(
             id=self.run_id,
-            state=run.state if over else "running",
-            reason=run.reason,
-            companies=sum(run.counts.values()),
-            settled=sum(run.counts.values()) - run.counts.get(Status.UNTOUCHED, 0),
+            state=state if over else "running",
+            reason=reason,
             left=0 if over else sum(not one.done for one in pieces),
-            free=0 if over or run.state == "paused" else len(batches.free(pieces)),
+            free=0 if over or state == "paused" else len(batches.free(pieces)),
             held=sum(one.held for one in pieces),
         )
+
+    def progress(self) -> tuple[int, int]:
+        """Return how many companies are done with, whatever the outcome, and how many there are. Read-only.
+
+        It takes a quarter of a second with 100 000 companies.
+        """
+        with self._central() as central:
+            counts = history.run(central, self.run_id).counts
+        return sum(counts.values()) - counts.get(Status.UNTOUCHED, 0), sum(counts.values())
 
     def lead(self) -> bool:
         """Whether this process leads the run: it does when nobody else does."""
@@ -153,13 +162,12 @@ class RunMember:
 
     def _enter(self) -> None:
         with self._central() as central:
-            run = history.run(central, self.run_id)
-            pieces = batches.listed(central, self.run_id)
-            if not pieces and run.finished_at is None:
+            state, _ = history.state(central, self.run_id)
+            self._total = batches.total(central, self.run_id)
+            if not self._total and state in _UNDER_WAY:
                 raise UsageError(f"run {self.run_id} is none that processes share", hint="Resume it when it is over.")
             locks.share(central, ledger.lock_key(self.run_id))
-        self._policy = Policy(**run.policy)
-        self._total = sum(len(one.companies) for one in pieces if not one.gate)
+            self._policy = Policy(**ledger.policy(central, self.run_id))
 
     @contextmanager
     def _central(self) -> Iterator[psycopg.Connection]:
@@ -190,8 +198,13 @@ class RunMember:
     def _companies(self, ids: Sequence[int]) -> list[Company]:
         """Return the companies with these ids, in that order; who is not active any more is not among them."""
         with self._central() as central:
-            known = {one.id: one for one in registry.companies(central)}
+            known = {one.id: one for one in registry.with_ids(central, ids)}
         return [known[one] for one in ids if one in known]
+
+    def _companies_of(self, piece: Piece) -> list[Company]:
+        with self._central() as central:
+            ids = batches.companies(central, self.run_id, piece.number)
+        return self._companies(ids)
 
     def _budget(self) -> tuple[float, int]:
         """Return how many companies may fail, and how many did, in all processes together."""
@@ -208,7 +221,7 @@ class RunMember:
 
     def _migrated(self, piece: Piece, hooks: Hooks) -> FleetReport:
         """Take the companies of a batch along: from the beginning, or from where a killed process left them."""
-        companies = self._companies(piece.companies)
+        companies = self._companies_of(piece)
         part = Part(self.run_id, piece.number)
         policy = self._part_policy()
         with self._central() as central:
@@ -245,7 +258,7 @@ class RunMember:
         while not (reason := hooks.stop()) and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.5))
         if not reason:
-            closed = self._gate(self._companies(piece.companies), f"gate {piece.number}")
+            closed = self._gate(self._companies_of(piece), f"gate {piece.number}")
             if closed:
                 reason = f"the gate after the {piece.gate} is closed: {closed}"
                 self._end("halted", reason)

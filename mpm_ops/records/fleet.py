@@ -54,9 +54,6 @@ class SharedRun:
     state: str
     #: Why it ended before all companies were done.
     reason: str
-    #: Companies of the run, and those that are done with, whatever the outcome.
-    companies: int
-    settled: int
     #: Batches and gates that are to be done, and how many of those somebody could claim now.
     left: int
     free: int

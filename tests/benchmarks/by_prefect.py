@@ -123,7 +123,7 @@ def by_command(fleet: Fleet, environment: Mapping[str, str]) -> tuple[float, flo
     quiet: dict[str, Any] = {"check": True, "capture_output": True, "env": variables}
     migrated = milliseconds(lambda: subprocess.run([mpm_ops, "migrate-tenant", "--workers", str(WORKERS)], **quiet))
     number = str(fleet.ops.runs(limit=1)[0].id)
-    return migrated, milliseconds(lambda: subprocess.run([mpm_ops, "run", number], **quiet))
+    return migrated, milliseconds(lambda: subprocess.run([mpm_ops, "run", number, "--report", "html"], **quiet))
 
 
 def asked(api: str, path: str, data: dict[str, Any] | None = None) -> Any:

@@ -89,24 +89,33 @@ def _measured(connection: psycopg.Connection, size: int) -> dict[str, Cost]:
     return {
         "open": opened,
         "state": _cost(connection, lambda: _state(connection, run_id)),
-        "join": _cost(connection, lambda: history.run(connection, run_id)),
-        "plan": _cost(connection, lambda: _plan(connection)),
+        "join": _cost(connection, lambda: _join(connection, run_id)),
+        "plan": _cost(connection, lambda: _plan(connection, pieces[0])),
+        "progress": _cost(connection, lambda: history.run(connection, run_id)),
         "end": _cost(connection, lambda: history.outcomes(connection, run_id)),
     }
 
 
 def _state(connection: psycopg.Connection, run_id: int) -> None:
     """As `RunMember.state`."""
-    history.run(connection, run_id)
+    history.state(connection, run_id)
     batches.listed(connection, run_id)
 
 
-def _plan(connection: psycopg.Connection) -> None:
-    """What a batch reads of all companies before it begins: who there is, how long each took, what was edited."""
-    registry.companies(connection)
+def _join(connection: psycopg.Connection, run_id: int) -> None:
+    """What whoever takes part in a run reads first."""
+    history.state(connection, run_id)
+    batches.total(connection, run_id)
+    ledger.policy(connection, run_id)
+
+
+def _plan(connection: psycopg.Connection, ids: list[int]) -> None:
+    """What a batch reads before it begins: who is in it, how long each took, what was edited."""
+    batches.companies(connection, 1, 1)
+    registry.with_ids(connection, ids)
     history.hashes(connection)
     history.abandoned(connection)
-    ledger.durations(connection, "migrate-tenant")
+    ledger.durations(connection, "migrate-tenant", ids)
 
 
 def _night(connection: psycopg.Connection, companies: list[Company]) -> None:

@@ -82,7 +82,7 @@ def test_who_takes_part_ends_the_run_when_its_leader_is_gone(ops: Ops, fleet: li
     )
     with held(server, fleet[5], "LOCK TABLE people"):
         member.start()
-        wait_until(lambda: leader.state().settled >= 4)
+        wait_until(lambda: leader.progress()[0] >= 4)
         leader.close()
     member.join(120)
     assert str(found[0].message).startswith(f"run {leader.run_id}, migrate-tenant: 6 done of 6 companies")
