@@ -78,7 +78,7 @@ class Made(BaseModel):
 def list_companies(companies: list[int | str] | None) -> list[Made]:
     """Return those companies, or all of them, once each, before anything is made."""
     with fleet() as ops:
-        found = ops.list_companies() if companies is None else [ops.get_company(one) for one in companies]
+        found = [ops.get_company(one) for one in companies] if companies else ops.list_companies()
     return [Made(company_id=number, company=name) for number, name in {one.id: one.name for one in found}.items()]
 
 

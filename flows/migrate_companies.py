@@ -70,6 +70,11 @@ class MigratePolicy(mpm_ops.Policy, Share):
         """Say whom a run is about, for its name."""
         return named(self.companies)
 
+    @property
+    def chosen(self) -> list[int | str] | None:
+        """Return the choice as the engine takes it: a form that is left empty gives an empty list."""
+        return self.companies or None
+
     def engine(self) -> mpm_ops.Policy:
         """Return the part that the engine below understands."""
         return mpm_ops.Policy(**{name: getattr(self, name) for name in mpm_ops.Policy.model_fields})
@@ -83,7 +88,7 @@ class MigratePolicy(mpm_ops.Policy, Share):
 def dry_run(policy: MigratePolicy) -> DryRun:
     """Tell what would be done, and leave it for whoever looks."""
     with fleet() as ops:
-        found = ops.dry_run(policy.companies, policy=policy.engine())
+        found = ops.dry_run(policy.chosen, policy=policy.engine())
     rows = [
         {"plan": plan.hash, "companies": len(plan.companies), "to": ", ".join(plan.after), "SQL": plan.sql[:4_000]}
         for plan in found.plans
@@ -97,7 +102,7 @@ def plan(policy: MigratePolicy) -> RunMember:
     """Write the run with its batches into the ledger, and ask the assertions; nothing is touched yet."""
     with fleet() as ops:
         number = len(policy.companies) if policy.companies else len(ops.list_companies())
-        return ops.share_run(policy.companies, policy=policy.engine(), batch=policy.size(number))
+        return ops.share_run(policy.chosen, policy=policy.engine(), batch=policy.size(number))
 
 
 @task(name="call other workers", cache_policy=NO_CACHE, **PATIENT)
@@ -118,7 +123,7 @@ def call_others(policy: MigratePolicy, run_id: int) -> None:
 def verify(policy: MigratePolicy) -> list[str]:
     """Return the companies whose alembic_version is not what their stamp says: those of the run."""
     with fleet() as ops:
-        states = ops.tenant_states(policy.companies, policy=policy.engine(), verify=True)
+        states = ops.tenant_states(policy.chosen, policy=policy.engine(), verify=True)
     return [state.company for state in states if state.state == "wrong stamp"]
 
 
@@ -143,6 +148,9 @@ def migrate_companies(policy: MigratePolicy = MigratePolicy()) -> State[FleetRep
                 return Completed(message=told_of(found), data=found)
             get_run_logger().info("Waiting for somebody to press Resume.")
             pause_flow_run(timeout=policy.approval)
+            if new := _would(dry_run(policy)) - _would(found):
+                others = f"{counted(len(new), 'company')} would go through what nobody has looked at"
+                return failed(f"nothing was done, for since the dry run {others}", None)
         try:
             with ops.alone(), plan(policy) as leader:
                 name_run(leader)
@@ -186,6 +194,11 @@ def told_of(found: DryRun) -> str:
     """Say what a dry run has found."""
     number = sum(len(one.companies) for one in found.plans)
     return f"dry run: {counted(number, 'company')} would go through {counted(len(found.plans), 'plan')}"
+
+
+def _would(found: DryRun) -> set[tuple[str, str]]:
+    """Return who would go through which plan."""
+    return {(company, plan.hash) for plan in found.plans for company in plan.companies}
 
 
 def name_run(leader: RunMember) -> None:

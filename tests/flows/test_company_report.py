@@ -60,6 +60,8 @@ def test_a_dry_run_writes_nothing(ops: Ops, register: Register, tmp_path: Path) 
     policy = ReportPolicy(companies=["Acme", made.id], to=tmp_path / "new", dry_run=True)
     state = company_report(policy, return_state=True)
     assert (state.is_completed(), state.message) == (True, "would make 1 report")
+    of_all = company_report(ReportPolicy(companies=[], dry_run=True), return_state=True)
+    assert of_all.message == "would make 2 reports"
     assert not (tmp_path / "new").exists()
     assert "Acme" in artifact()
 

@@ -6,16 +6,25 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
 
+from flows.conduct import report_of
 from flows.migrate_companies import MOST_TASKS, MigratePolicy, migrate_companies
 from flows.take_batches import TakePolicy, take_batches
-from mpm_ops import Company, Ops, Policy
+from mpm_ops import Company, Hooks, Ops, Policy
 from mpm_ops.postgres.server import Server
 from tests.integration.test_fleet import column, held, statuses
-from tests.integration.test_fleet_broken_off import wait_until
+from tests.integration.test_fleet_broken_off import wait_until, waiting
 from tests.integration.test_migrations import core_head, truth
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # as in test_flows.py
@@ -35,6 +44,12 @@ def ledger(ops: Ops) -> list[tuple[Any, ...]]:
     return [(one.company_id, one.status, one.before, one.after, one.reason, one.attempts) for one in report.outcomes]
 
 
+def artifacts(key: str) -> list[Any]:
+    with get_client(sync_client=True) as client:
+        found: list[Any] = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+        return found
+
+
 def names() -> set[str]:
     with get_client(sync_client=True) as client:
         return {run.name for run in client.read_flow_runs()}
@@ -45,16 +60,15 @@ def test_a_dry_run_changes_nothing_and_shows_the_sql(ops: Ops, fleet: list[Compa
     assert (state.is_completed(), state.message) == (True, "dry run: 6 companies would go through 1 plan")
     assert truth(server, fleet[0])[0] == (core_head(),)
     assert ops.runs() == []
-    with get_client(sync_client=True) as client:
-        (found, *_) = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["migrate-companies-dry-run"]))
-        )
+    (found, *_) = artifacts("migrate-companies-dry-run")
     assert "ADD COLUMN o1" in str(found.data)
 
 
 def test_a_run_is_named_after_what_it_does(ops: Ops, fleet: list[Company]) -> None:
     assert migrate_companies(return_state=True).is_completed()
     assert "migrate-companies: 6 to o1" in names()
+    state = migrate_companies(MigratePolicy(companies=[]), return_state=True)
+    assert "6 skipped of 6 companies" in str(state.message)
     assert migrate_companies(MigratePolicy(companies=[1]), return_state=True).is_completed()
     assert "migrate-companies: 1 to o1" in names()
 
@@ -109,6 +123,63 @@ def test_other_workers_are_called_by_a_deployment_that_has_to_be_there(ops: Ops,
     assert state.is_failed()
     assert "no deployment take-batches" in str(state.message)
     assert ops.resume_run(ops.runs()[0].id).ok
+
+
+def test_who_comes_when_it_is_over_ends_and_reports_nothing(ops: Ops, fleet: list[Company]) -> None:
+    with ops.share_run(batch=3) as leader:
+        leader.end(reason="cancelled")
+    reports = len(artifacts("migrate-companies-report"))
+    state = take_batches(TakePolicy(run_id=leader.run_id), return_state=True)
+    assert (state.is_completed(), state.message) == (True, f"run {leader.run_id} has nothing left to take")
+    assert len(artifacts("migrate-companies-report")) == reports
+
+
+def test_who_leads_waits_for_what_others_have_begun_before_it_reports(
+    ops: Ops, fleet: list[Company], server: Server, maintenance: psycopg.Connection
+) -> None:
+    with server.connect(fleet[2].database) as tenant:
+        tenant.execute("ALTER TABLE people ADD COLUMN o1 text")
+    found: list[Any] = []
+    leader = ops.share_run(policy=Policy(workers=1, lock_timeout=0, max_failures="1"), batch=2)
+    leads = threading.Thread(
+        target=lambda: found.append(take_batches(TakePolicy(run_id=leader.run_id), return_state=True))
+    )
+    with ops.join_run(leader.run_id) as member:
+        other = threading.Thread(target=lambda: member.take(Hooks()))
+        with held(server, fleet[0], "LOCK TABLE people"):
+            other.start()
+            wait_until(lambda: waiting(maintenance, fleet[0]))
+            leader.close()
+            leads.start()
+            wait_until(lambda: ops.run(leader.run_id).ended == "halted")
+            assert leads.is_alive()
+        other.join()
+    leads.join(120)
+    told = statuses(report_of(found[0]))
+    # The second one is begun when the other process has not heard of the end yet.
+    assert told in ("dufuuu", "ddfuuu")
+    assert told == statuses(ops.run(leader.run_id))
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_is_done_is_what_was_approved(ops: Ops, fleet: list[Company], server: Server, changed: bool) -> None:
+    found: list[Any] = []
+    done = ops.migrate_tenant([fleet[0].id])
+    flow = threading.Thread(
+        target=lambda: found.append(migrate_companies(MigratePolicy(approval=60), return_state=True))
+    )
+    flow.start()
+    paused = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
+    with get_client(sync_client=True) as client:
+        wait_until(lambda: bool(client.read_flow_runs(flow_run_filter=paused)))
+        if changed:
+            assert ops.rollback_run(done.run_id or 0).ok
+        client.resume_flow_run(client.read_flow_runs(flow_run_filter=paused)[0].id)
+    flow.join(120)
+    assert found[0].is_completed() is not changed
+    assert truth(server, fleet[1])[0] == ((core_head(),) if changed else ("o1",))
+    if changed:
+        assert "1 company would go through what nobody has looked at" in str(found[0].message)
 
 
 def test_wrong_stamps_are_found_afterwards(ops: Ops, fleet: list[Company], server: Server) -> None:
