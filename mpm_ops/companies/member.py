@@ -112,7 +112,8 @@ class RunMember:
     def take(self, hooks: Hooks) -> FleetReport | None:
         """Claim the next batch and take its companies along, or pass a gate; None when nothing is free.
 
-        A batch that was broken off, by a hook or by a signal, stays to be done. Raises Busy when a server does not
+        A batch that was broken off, by a hook or by a signal, or whose account could not be written, stays to be done.
+        Raises Busy when a server does not
         stop working for whoever had the batch before and was killed.
         """
         if not self.state().free:
@@ -233,7 +234,7 @@ class RunMember:
             report = _patiently(
                 lambda: runs.resume(self._installation, before, companies, policy=policy, hooks=hooks, part=part)
             )
-        if report.ended == "interrupted" or hooks.stop():
+        if report.ended == "interrupted" or hooks.stop() or not self._written(report):
             return report  # somebody else takes it up
         if report.ended == "halted" and (spent := self._spent()):
             self._end("halted", spent)
@@ -241,6 +242,13 @@ class RunMember:
             with self._central() as central:
                 batches.close(central, self.run_id, piece.number)
         return report
+
+    def _written(self, report: FleetReport) -> bool:
+        """Whether the ledger has the end of a part; a part without companies is not in it at all."""
+        if report.run_id is None:
+            return True
+        with self._central() as central:
+            return history.run(central, report.run_id).finished_at is not None
 
     def _part_policy(self) -> Policy:
         """Return the policy for a part: without what is of all companies, with what is left of the budget."""

@@ -184,6 +184,36 @@ def test_who_is_at_a_batch_begins_no_further_company_once_the_run_is_over(
     assert "halted: 1 companies failed" in str(ops.run(leader.run_id + 1).reason)
 
 
+def test_a_batch_whose_account_could_not_be_written_is_taken_up_again(
+    ops: Ops,
+    settings: Settings,
+    fleet: list[Company],
+    maintenance: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    column(ops, "o1", None)
+    monkeypatch.setattr("mpm_ops.companies.account._PATIENCE", 0.2)
+
+    def door(*, is_open: bool) -> None:
+        maintenance.execute(f"ALTER DATABASE {settings.central_database} ALLOW_CONNECTIONS {is_open}".encode())
+
+    def on_outcome(_: object) -> None:
+        door(is_open=False)
+        cut(maintenance, settings)
+
+    with ops.share_run(policy=Policy(workers=1), batch=2) as leader:
+        opens = threading.Timer(3, door, kwargs={"is_open": True})
+        opens.start()
+        part = leader.take(Hooks(on_outcome=on_outcome))
+        opens.join()
+        assert "looks abandoned" in str(part and part.notes)
+        assert leader.state().free == 2
+        assert taken(leader) == ["", "dd"]
+        report = leader.end()
+    assert (report.ended, statuses(report)) == ("finished", "dddd")
+    assert [len(applied(ops, company)) for company in fleet] == [1] * 4
+
+
 def test_who_is_not_active_any_more_is_told(ops: Ops, settings: Settings, fleet: list[Company], server: Server) -> None:
     column(ops, "o1", None)
     with ops.share_run(policy=FAST, batch=2) as leader:
