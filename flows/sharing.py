@@ -87,6 +87,8 @@ def take_batch(run_id: int) -> str:
         return "nothing was free"
     for outcome in report.failed:
         logger.error("%s (%s): %s", harmless(outcome.company), outcome.company_id, harmless(outcome.why))
+    for note in report.notes:
+        logger.warning("%s", harmless(note))
     logger.info("%s", harmless(str(report)))
     return str(report)
 
