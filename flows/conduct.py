@@ -19,6 +19,7 @@ import httpx
 import prefect
 from prefect import Flow, State, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import Failed
@@ -99,8 +100,10 @@ def passes(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, Transient | httpx.TransportError)
 
 
-#: `@task(**PATIENT)`: tried again when the infrastructure failed, and only then.
+#: `@task(**PATIENT)`: tried again when the infrastructure failed, and only then. What it returned once is not taken for
+#: what it would return now, as when somebody has a run tried again where Prefect keeps results.
 PATIENT: Final[dict[str, Any]] = {
+    "cache_policy": NO_CACHE,
     "retries": 3,
     "retry_delay_seconds": [2, 10, 30],
     "retry_jitter_factor": 0.5,

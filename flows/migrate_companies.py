@@ -13,7 +13,6 @@ import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it 
 # isort: split
 
 from prefect import State, flow, get_run_logger, pause_flow_run, task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
@@ -84,7 +83,7 @@ class MigratePolicy(mpm_ops.Policy, Share):
         return max(self.batch_size, -(-companies // MOST_TASKS))
 
 
-@task(name="dry run", cache_policy=NO_CACHE, **PATIENT)
+@task(name="dry run", **PATIENT)
 def dry_run(policy: MigratePolicy) -> DryRun:
     """Tell what would be done, and leave it for whoever looks."""
     with fleet() as ops:
@@ -97,7 +96,7 @@ def dry_run(policy: MigratePolicy) -> DryRun:
     return found
 
 
-@task(name="plan", cache_policy=NO_CACHE, **PATIENT)
+@task(name="plan", **PATIENT)
 def plan(policy: MigratePolicy) -> RunMember:
     """Write the run with its batches into the ledger, and ask the assertions; nothing is touched yet."""
     with fleet() as ops:
@@ -105,7 +104,7 @@ def plan(policy: MigratePolicy) -> RunMember:
         return ops.share_run(policy.chosen, policy=policy.engine(), batch=policy.size(number))
 
 
-@task(name="call other workers", cache_policy=NO_CACHE, **PATIENT)
+@task(name="call other workers", **PATIENT)
 def call_others(policy: MigratePolicy, run_id: int) -> None:
     """Start a run of take-batches for each further machine; any worker of the pool picks it up."""
     shared = {name: getattr(policy, name) for name in Share.model_fields}
@@ -119,7 +118,7 @@ def call_others(policy: MigratePolicy, run_id: int) -> None:
             ) from exc
 
 
-@task(name="verify", cache_policy=NO_CACHE, **PATIENT)
+@task(name="verify", **PATIENT)
 def verify(policy: MigratePolicy) -> list[str]:
     """Return the companies whose alembic_version is not what their stamp says: those of the run."""
     with fleet() as ops:
@@ -127,7 +126,7 @@ def verify(policy: MigratePolicy) -> list[str]:
     return [state.company for state in states if state.state == "wrong stamp"]
 
 
-@task(name="publish report", cache_policy=NO_CACHE, **PATIENT)
+@task(name="publish report", **PATIENT)
 def publish(report: FleetReport) -> None:
     """Leave the account where operators look."""
     publish_report("migrate-companies", report)

@@ -15,7 +15,6 @@ import temporary_server  # noqa: F401 it sets what Prefect reads, once, when it 
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
@@ -73,7 +72,7 @@ class Share(FlowPolicy):
         return DaskTaskRunner(cluster_kwargs=size)
 
 
-@task(name="take batch", task_run_name="batch of run {run_id}", cache_policy=NO_CACHE, **PATIENT)
+@task(name="take batch", task_run_name="batch of run {run_id}", **PATIENT)
 def take_batch(run_id: int) -> str:
     """Claim the next free batch of a run and take it along. One bad company does not raise: the ledger has it."""
     logger = get_run_logger()

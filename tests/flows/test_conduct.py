@@ -108,6 +108,21 @@ def test_it_is_tried_again_when_the_infrastructure_failed(error: Exception, agai
     assert PATIENT["retry_condition_fn"] is passes
 
 
+def test_what_was_returned_once_is_not_taken_for_what_would_be_returned_now() -> None:
+    calls: list[int] = []
+
+    @task(persist_result=True, **PATIENT)
+    def look() -> int:
+        calls.append(1)
+        return len(calls)
+
+    @flow
+    def twice() -> list[int]:
+        return [look(), look()]
+
+    assert twice() == [1, 2]
+
+
 def test_artifacts_hold_harmless_cells_and_not_too_many() -> None:
     rows = [{"id": number, "company": "<b>Acme</b>", "share": 0.5} for number in range(7)]
 
