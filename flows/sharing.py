@@ -156,6 +156,8 @@ def _some_came_through(tasks: list[PrefectFuture[str]], bar: Bar) -> bool:
         waiting = wait(list(waiting), timeout=LOOK).not_done
         if waiting:
             bar.show()
+    for one in tasks:
+        one.wait()  # which has it know its own end: the server may know it later
     return any(one.state.is_completed() for one in tasks)
 
 
