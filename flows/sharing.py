@@ -138,8 +138,8 @@ def carry_out(member: RunMember, policy: Share) -> bool:
                 number = min(state.free, policy.at_once)
                 tasks = [runner.submit(take_batch, {"run_id": member.run_id}) for _ in range(number)]
                 if not _some_came_through(tasks, bar):
-                    if not leads:
-                        tasks[0].result()  # raises what kept it from running
+                    if not leads or member.accompanied():
+                        tasks[0].result()  # raises what kept it from running; the others go on
                     break
             elif leads and not state.left and not state.held:
                 break

@@ -109,6 +109,11 @@ class RunMember:
             self._leads = self._leads or locks.hold(central, self._lead_key)
         return self._leads
 
+    def accompanied(self) -> bool:
+        """Whether others take part as well: members of this process that are not closed count, too. Read-only."""
+        with self._central() as central:
+            return locks.others(central, ledger.lock_key(self.run_id)) > 0
+
     def take(self, hooks: Hooks) -> FleetReport | None:
         """Claim the next batch and take its companies along, or pass a gate; None when nothing is free.
 

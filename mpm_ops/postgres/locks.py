@@ -93,6 +93,20 @@ def held_by(connection: psycopg.Connection, key: str, pid: int) -> bool:
     return bool(row and row[0])
 
 
+def others(connection: psycopg.Connection, key: str) -> int:
+    """Return how many other sessions hold the lock `key` in the connection's database. Read-only."""
+    row = connection.execute(
+        """
+        SELECT count(DISTINCT pid) FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND pid <> pg_backend_pid()
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND classid = %s AND objid::bigint = (hashtext(%s)::bigint & 4294967295)
+        """,
+        [CLASS, key],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def hold(connection: psycopg.Connection, key: str) -> bool:
     """Take the lock `key` for as long as the connection is open; False when somebody has it. Never waits."""
     row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [CLASS, key]).fetchone()

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from prefect import task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -159,6 +160,29 @@ def test_who_leads_waits_for_what_others_have_begun_before_it_reports(
     # The second one is begun when the other process has not heard of the end yet.
     assert told in ("dufuuu", "ddfuuu")
     assert told == statuses(ops.run(leader.run_id))
+
+
+def test_one_that_cannot_take_a_batch_leaves_the_run_to_the_others(
+    ops: Ops, fleet: list[Company], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @task
+    def cannot(run_id: int) -> str:
+        raise OSError(f"this machine is broken, for run {run_id} too")
+
+    monkeypatch.setattr("flows.sharing.take_batch", cannot)
+    leader = ops.share_run(batch=3)
+    with ops.join_run(leader.run_id) as member:
+        leader.close()
+        state = take_batches(TakePolicy(run_id=leader.run_id), return_state=True)
+        assert state.is_failed()
+        assert "this machine is broken" in str(state.message)
+        wait_until(member.lead)
+        while member.take(Hooks()):
+            pass
+        assert statuses(member.end()) == "dddddd"
+    ops.rollback_run(leader.run_id)
+    state = migrate_companies(return_state=True)
+    assert "6 untouched; interrupted: a batch could not be run" in str(state.message)
 
 
 @pytest.mark.parametrize("changed", [False, True])
