@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -24,11 +24,11 @@ from mpm_ops.companies import courses, migrations, runs
 from mpm_ops.companies.assertions import gate
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation, by_server
+from mpm_ops.companies.seat import Seat, opened
 from mpm_ops.companies.states import read_stamps
 from mpm_ops.companies.watch import Watch
 from mpm_ops.errors import Busy, MpmOpsError, UsageError
 from mpm_ops.fleet.policy import Policy, counted
-from mpm_ops.postgres import locks
 from mpm_ops.postgres.server import translated
 from mpm_ops.records import Company, FleetReport, Outcome, SharedRun, Status
 
@@ -48,14 +48,6 @@ def asks_first(policy: Policy) -> bool:
     return policy.preflight == "stop"
 
 
-def opened(installation: Installation) -> psycopg.Connection:
-    """Open a connection to the central database that may be silent for as long as a batch takes."""
-    connection = installation.server.open(installation.settings.central_database)
-    with translated():
-        connection.execute("SET idle_session_timeout = 0")
-    return connection
-
-
 class RunMember:
     """One process that takes part in a shared run. While one is open nobody takes the run for a killed one."""
 
@@ -63,15 +55,14 @@ class RunMember:
         """Take part in a run. Raises UnknownRun, and UsageError when it is under way and nobody shares it."""
         self.run_id = run_id
         self._installation = installation
-        self._leads = False
         self._policy = Policy()
-        self._connection = connection or opened(self._installation)
+        self._seat = Seat(installation, run_id, connection)
         #: Companies that had something to be done: what a budget is a share of.
         self._total = 0
         try:
             self._enter()
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
     @property
@@ -81,7 +72,7 @@ class RunMember:
 
     def state(self) -> SharedRun:
         """Tell how the run is getting on. Read-only."""
-        with self._central() as central:
+        with self._seat.central() as central:
             state, reason = history.state(central, self.run_id)
             pieces = batches.listed(central, self.run_id)
         over = state not in _UNDER_WAY
@@ -99,34 +90,30 @@ class RunMember:
 
         It takes a quarter of a second with 100 000 companies.
         """
-        with self._central() as central:
+        with self._seat.central() as central:
             counts = history.run(central, self.run_id).counts
         return sum(counts.values()) - counts.get(Status.UNTOUCHED, 0), sum(counts.values())
 
     def lead(self) -> bool:
         """Whether this process leads the run: it does when nobody else does."""
-        with self._central() as central:
-            self._leads = self._leads or locks.hold(central, self._lead_key)
-        return self._leads
+        return self._seat.lead()
 
     def accompanied(self) -> bool:
         """Whether others take part as well: members of this process that are not closed count, too. Read-only."""
-        with self._central() as central:
-            return locks.others(central, ledger.lock_key(self.run_id)) > 0
+        return self._seat.accompanied()
 
     def take(self, hooks: Hooks) -> FleetReport | None:
         """Claim the next batch and take its companies along, or pass a gate; None when nothing is free.
 
         A batch that was broken off, by a hook or by a signal, or whose account could not be written, stays to be done.
-        Raises Busy when a server does not
-        stop working for whoever had the batch before and was killed.
+        Raises Busy when a server does not stop working for whoever had the batch before and was killed.
         """
         if not self.state().free:
             return None
         if spent := self._spent():
             self._end("halted", spent)
             return None
-        with self._central() as central:
+        with self._seat.central() as central:
             pieces = batches.free(batches.listed(central, self.run_id))
         # A connection of its own for the claim: threads of one process share nothing here.
         with translated(), closing(opened(self._installation)) as own:
@@ -143,7 +130,7 @@ class RunMember:
         """
         found = self.state()
         if not found.over:
-            with self._central() as central:
+            with self._seat.central() as central:
                 halted = "; ".join(batches.broken_off(central, self.run_id))
             state = "interrupted" if found.left else "halted" if halted else "finished"
             self._end(state, reason or halted)
@@ -152,7 +139,7 @@ class RunMember:
 
     def close(self) -> None:
         """Take no more part."""
-        self._connection.close()
+        self._seat.close()
 
     def __enter__(self) -> Self:
         return self
@@ -162,53 +149,24 @@ class RunMember:
     ) -> None:
         self.close()
 
-    @property
-    def _lead_key(self) -> str:
-        return f"run {self.run_id} lead"
-
     def _enter(self) -> None:
-        with self._central() as central:
+        with self._seat.central() as central:
             state, _ = history.state(central, self.run_id)
             self._total = batches.total(central, self.run_id)
             if not self._total and state in _UNDER_WAY:
                 raise UsageError(f"run {self.run_id} is none that processes share", hint="Resume it when it is over.")
-            locks.share(central, ledger.lock_key(self.run_id))
             self._policy = Policy(**ledger.policy(central, self.run_id))
-
-    @contextmanager
-    def _central(self) -> Iterator[psycopg.Connection]:
-        """Lend the connection; opened again, with its locks, when it was lost, as long as the policy waits for that."""
-        until = time.monotonic() + self._policy.outage
-        while True:
-            try:
-                with translated():
-                    self._reconnect()
-                break
-            except MpmOpsError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.5)
-        with translated():
-            yield self._connection
-
-    def _reconnect(self) -> None:
-        if not self._connection.closed:
-            with suppress(psycopg.OperationalError):
-                self._connection.execute("SELECT 1")
-                return
-            self._connection.close()
-        self._connection = opened(self._installation)
-        locks.share(self._connection, ledger.lock_key(self.run_id))
-        self._leads = self._leads and locks.hold(self._connection, self._lead_key)
+        self._seat.outage = self._policy.outage
+        self._seat.take()
 
     def _companies(self, ids: Sequence[int]) -> list[Company]:
         """Return the companies with these ids, in that order; who is not active any more is not among them."""
-        with self._central() as central:
+        with self._seat.central() as central:
             known = {one.id: one for one in registry.with_ids(central, ids)}
         return [known[one] for one in ids if one in known]
 
     def _companies_of(self, piece: Piece) -> list[Company]:
-        with self._central() as central:
+        with self._seat.central() as central:
             ids = batches.companies(central, self.run_id, piece.number)
         return self._companies(ids)
 
@@ -216,7 +174,7 @@ class RunMember:
         """Return how many companies may fail, and how many did, in all processes together."""
         if not self._policy.max_failures:
             return math.inf, 0
-        with self._central() as central:
+        with self._seat.central() as central:
             counts = history.run(central, self.run_id).counts
         return max(1, counted(self._policy.max_failures, self._total)), counts.get(Status.FAILED, 0)
 
@@ -230,7 +188,7 @@ class RunMember:
         companies = self._companies_of(piece)
         part = Part(self.run_id, piece.number)
         policy = self._part_policy()
-        with self._central() as central:
+        with self._seat.central() as central:
             before = batches.last_part(central, self.run_id, piece.number)
         if before is None:
             course = courses.upgrade(self._installation, companies)
@@ -244,7 +202,7 @@ class RunMember:
         if report.ended == "halted" and (spent := self._spent()):
             self._end("halted", spent)
         else:
-            with self._central() as central:
+            with self._seat.central() as central:
                 batches.close(central, self.run_id, piece.number)
         return report
 
@@ -252,7 +210,7 @@ class RunMember:
         """Whether the ledger has the end of a part; a part without companies is not in it at all."""
         if report.run_id is None:
             return True
-        with self._central() as central:
+        with self._seat.central() as central:
             return history.run(central, report.run_id).finished_at is not None
 
     def _part_policy(self) -> Policy:
@@ -276,7 +234,7 @@ class RunMember:
                 reason = f"the gate after the {piece.gate} is closed: {closed}"
                 self._end("halted", reason)
             else:
-                with self._central() as central:
+                with self._seat.central() as central:
                     batches.close(central, self.run_id, piece.number)
         ended = "halted" if reason else "finished"
         return FleetReport(
@@ -302,7 +260,7 @@ class RunMember:
 
     def _end(self, state: str, reason: str) -> None:
         """Write the end of the run, unless somebody was faster; whom nobody came to is told why."""
-        with self._central() as central, central.transaction():
+        with self._seat.central() as central, central.transaction():
             if not ledger.under_way(central, self.run_id):
                 return
             left = [one for one in history.outcomes(central, self.run_id) if _is_open(one)]

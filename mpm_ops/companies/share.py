@@ -12,8 +12,9 @@ from mpm_ops.companies.account import expected_of, refused
 from mpm_ops.companies.courses import Course
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import settle_all
-from mpm_ops.companies.member import RunMember, asks_first, opened
+from mpm_ops.companies.member import RunMember, asks_first
 from mpm_ops.companies.preflight import preflight
+from mpm_ops.companies.seat import opened
 from mpm_ops.companies.states import heads_of
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.stages import stages
