@@ -19,6 +19,7 @@ from rich.table import Table
 from mpm_ops import Ops, Settings
 from mpm_ops.postgres.embedded import EmbeddedServer
 from tests.benchmarks import (
+    by_prefect,
     connections,
     fleet_questions,
     frames,
@@ -44,6 +45,7 @@ def compare(ops: Ops, scratch: Path, size: int, plot: Path) -> Iterator[Comparis
     yield from migrations.compare(fleet)
     yield memory.compare(fleet)
     growth.plot(growth.measure(fleet), plot)
+    yield from by_prefect.compare(fleet)
     yield from connections.compare(fleet)
     yield questions.compare(ops, fleet.companies[0].id)
     yield from fleet_questions.compare(fleet)
