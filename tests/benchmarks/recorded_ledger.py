@@ -18,7 +18,7 @@ from mpm_ops.records import Company, Outcome, Status
 from tests.benchmarks.recorded import Cost
 
 SIZES = (1_000, 10_000, 100_000)
-BATCHES = 100
+BATCHES, BATCH = 100, 50
 #: A statement is measured for so many seconds, and so often, at least.
 SECONDS, ROUNDS = 1.0, 3
 _STEP = {"revision": "b", "direction": "upgrade", "hash": "s", "after": ["b"]}
@@ -34,7 +34,7 @@ _DATABASES = """
 
 
 def ledger_costs(settings: Settings, scratch: Path) -> Mapping[str, Mapping[int, Cost]]:
-    """Return the cost of each statement that reads of all companies, by their number.
+    """Return the cost of what is read of the ledger, by the number of companies in it.
 
     A night before has migrated all, and the shared run is half done: its first fifty batches of a hundred.
     """
@@ -90,7 +90,8 @@ def _measured(connection: psycopg.Connection, size: int) -> dict[str, Cost]:
         "open": opened,
         "state": _cost(connection, lambda: _state(connection, run_id)),
         "join": _cost(connection, lambda: _join(connection, run_id)),
-        "plan": _cost(connection, lambda: _plan(connection, pieces[0])),
+        "plan": _cost(connection, lambda: _plan(connection, run_id, companies[:BATCH])),
+        "fleet": _cost(connection, lambda: _fleet(connection)),
         "progress": _cost(connection, lambda: history.run(connection, run_id)),
         "end": _cost(connection, lambda: history.outcomes(connection, run_id)),
     }
@@ -109,12 +110,20 @@ def _join(connection: psycopg.Connection, run_id: int) -> None:
     ledger.policy(connection, run_id)
 
 
-def _plan(connection: psycopg.Connection, ids: list[int]) -> None:
+def _plan(connection: psycopg.Connection, run_id: int, companies: list[Company]) -> None:
     """What a batch reads before it begins: who is in it, how long each took, what was edited."""
-    batches.companies(connection, 1, 1)
+    ids = [one.id for one in companies]
+    batches.companies(connection, run_id, 1)
     registry.with_ids(connection, ids)
     history.hashes(connection)
     history.abandoned(connection)
+    ledger.durations(connection, "migrate-tenant", ids)
+
+
+def _fleet(connection: psycopg.Connection) -> None:
+    """What the first worker reads before it writes the run: all companies, and how long each took."""
+    ids = [one.id for one in registry.companies(connection)]
+    history.hashes(connection)
     ledger.durations(connection, "migrate-tenant", ids)
 
 

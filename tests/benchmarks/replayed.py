@@ -29,8 +29,6 @@ class Site:
     max_connections: int = 100
     #: Seconds of a round trip between a worker and a server.
     latency: float = 0.0
-    #: Tasks that a worker submits before it looks again what is free; None is one for each free batch, as today.
-    submits: int | None = None
     #: Whether workers and servers share one machine, that of the recording, and no Prefect is there.
     together: bool = False
     #: The share of that machine's CPU that others have meanwhile.

@@ -12,51 +12,36 @@ from tests.benchmarks.replayed import Replayed, Site
 COMPANIES, WORKERS, SERVERS = (1_000, 10_000, 100_000), (1, 4, 16), (1, 4, 16)
 #: Seconds of a round trip between machines of one data centre.
 NEAR = 0.001
-HEAD = (
-    "companies",
-    "workers",
-    "servers",
-    "minutes",
-    "companies/s",
-    "what it waits for",
-    "tasks",
-    "empty",
-    "Prefect late",
-)
+HEAD = ("companies", "workers", "servers", "minutes", "companies/s", "what it waits for")
 
 
 def sites() -> Iterator[Site]:
-    """The rows of the table, and two of what could be otherwise: machines apart, and tasks submitted one by one."""
+    """The rows of the table, and one of machines that are apart."""
     for companies in COMPANIES:
         for workers in WORKERS:
             for servers in SERVERS:
                 yield Site(companies=companies, workers=workers, servers=servers)
     yield Site(companies=10_000, workers=4, servers=4, latency=NEAR)
-    yield Site(companies=100_000, workers=16, servers=16, submits=1)
 
 
 def row(found: Replayed) -> Sequence[str]:
     """Return a run's cells."""
     site, (name, used) = found.site, found.bottleneck
     apart = f", {site.latency * 1000:g} ms apart" if site.latency else ""
-    by_one = ", task by task" if site.submits == 1 else ""
     return (
         f"{site.companies:,}".replace(",", " "),
         str(site.workers),
-        f"{site.servers}{apart}{by_one}",
+        f"{site.servers}{apart}",
         f"{found.seconds / 60:.1f}",
         f"{site.companies / found.seconds:.0f}",
         f"{name}, {used:.0%}",
-        str(found.tasks),
-        str(found.empty),
-        f"{found.behind:.0f} s",
     )
 
 
 def table(rows: Iterator[Replayed]) -> Iterator[str]:
     """Yield the lines of a table in Markdown."""
     yield f"| {' | '.join(HEAD)} |"
-    yield f"|{'---:|' * 5}---|{'---:|' * 3}"
+    yield f"|{'---:|' * 5}---|"
     for one in rows:
         yield f"| {' | '.join(row(one))} |"
 

@@ -10,9 +10,10 @@ import pytest
 
 from flows import sharing
 from flows.migrate_companies import MigratePolicy
+from tests.benchmarks.machines import RESERVED
 from tests.benchmarks.recorded import SharedRun, load, save
 from tests.benchmarks.recording import QUIET
-from tests.benchmarks.replay import LOOK, RESERVED, SHOW, Replay
+from tests.benchmarks.replay import LOOK, Replay
 from tests.benchmarks.replayed import Replayed, Site
 from tests.benchmarks.scaling import HEAD, row, sites, table
 from tests.benchmarks.simulation import Process, Resource, Simulation
@@ -72,11 +73,13 @@ def test_a_full_server_refuses_nobody_for_good() -> None:
     assert max(found.connections) <= 80 - RESERVED
 
 
-def test_there_is_a_task_for_each_batch_and_who_comes_late_finds_some_empty() -> None:
+def test_there_is_a_task_for_each_batch_and_each_worker_comes_too_late_for_one_at_most() -> None:
     alone, many = replayed(companies=10_000), replayed(companies=10_000, workers=4)
     assert (alone.tasks, alone.empty) == (100, 0)
     assert many.tasks - many.empty == 100
-    assert (LOOK, SHOW) == (sharing.LOOK, sharing.SHOW)
+    assert many.empty < 4
+    assert many.behind < 1.0
+    assert LOOK == sharing.LOOK
 
 
 @pytest.mark.parametrize("companies", [40, 1_000, 10_000])
@@ -84,8 +87,8 @@ def test_batches_have_the_size_that_the_flow_gives_them(companies: int) -> None:
     assert replayed(companies=companies).tasks == -(-companies // MigratePolicy().size(companies))
 
 
-def test_more_workers_are_never_slower_when_each_submits_one_task_at_a_time() -> None:
-    took = [replayed(companies=20_000, workers=workers, servers=4, submits=1).seconds for workers in (1, 2, 4, 8)]
+def test_another_worker_is_never_slower() -> None:
+    took = [replayed(companies=20_000, workers=workers, servers=4).seconds for workers in (1, 2, 4, 8)]
     assert all(more <= 1.02 * few for few, more in itertools.pairwise(took)), took
 
 
@@ -100,9 +103,9 @@ def test_the_same_seed_tells_the_same() -> None:
 
 
 def test_a_ledger_of_a_size_between_costs_something_between() -> None:
-    few, between, many = (RECORDING.of_ledger("state", size).server for size in (10_000, 50_000, 100_000))
+    few, between, many = (RECORDING.of_ledger("fleet", size).server for size in (10_000, 50_000, 100_000))
     assert few < between < many
-    assert RECORDING.of_ledger("state", 190_000).server == pytest.approx(many + (many - few))
+    assert RECORDING.of_ledger("fleet", 190_000).server == pytest.approx(many + (many - few))
 
 
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -117,7 +120,7 @@ def test_a_row_names_what_it_waits_for() -> None:
     assert cells["what it waits for"] == "database CPU, 90%"
     idle = replace(found, utilisation={"database CPU": 0.3}, threads=0.6, between=0.1)
     assert idle.bottleneck == ("worker threads", 0.6)
-    assert [line.count("|") for line in table(iter([found]))] == [10, 10, 10]
+    assert [line.count("|") for line in table(iter([found]))] == [7, 7, 7]
 
 
 def test_a_resource_is_had_by_so_many_at_a_time() -> None:
