@@ -183,6 +183,7 @@ def test_what_libraries_log_and_warn_of_is_json_too(
     assert [one["message"] for one in said if one["event"] == "warning"] == ["odd \u241b[31m"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["--quiet", "--log-json"])
 def test_nothing_moves_on_a_terminal(settings: Settings, register: Register, how: str) -> None:
     register()

@@ -32,7 +32,7 @@ def shut(maintenance: psycopg.Connection, company: Company) -> Iterator[None]:
         maintenance.execute(change.format(sql.Identifier(company.database), sql.SQL("true")))
 
 
-pytestmark = pytest.mark.filterwarnings("default")  # Jupyter's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # a kernel for each report; Jupyter's own
 
 
 def test_a_company_gets_a_page_and_its_tables(demo: Settings, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def test_each_company_is_taken_along_once(workers: int, servers: int) -> None:
     assert max(found.connections) <= 100 - RESERVED
 
 
+@pytest.mark.slow
 def test_more_than_one_of_anything_is_never_slower() -> None:
     for companies in (1_000, 4_000):
         few = replayed(companies=companies, workers=1, servers=1).seconds
@@ -87,6 +88,7 @@ def test_batches_have_the_size_that_the_flow_gives_them(companies: int) -> None:
     assert replayed(companies=companies).tasks == -(-companies // MigratePolicy().size(companies))
 
 
+@pytest.mark.slow
 def test_another_worker_is_never_slower() -> None:
     took = [replayed(companies=20_000, workers=workers, servers=4).seconds for workers in (1, 2, 4, 8)]
     assert all(more <= 1.02 * few for few, more in itertools.pairwise(took)), took
