@@ -212,7 +212,7 @@ def by_hand(
     console = Terminal(markup=False, emoji=False, highlight=False)
     if show is not None:
         show(console, report_of(state))
-    console.print(state.message, soft_wrap=True)
+    console.print(state.message or state.name, soft_wrap=True)
     if state.is_completed():
         return 0
     error = carried(state)
