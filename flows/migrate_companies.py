@@ -29,8 +29,8 @@ from flows.conduct import (
     failed,
     fleet,
     named,
+    publish_markdown,
     publish_report,
-    publish_table,
     tell,
 )
 from flows.sharing import Share, carry_out
@@ -38,6 +38,7 @@ from mpm_ops import FleetReport, RunMember
 from mpm_ops.cli.terminal import Terminal
 from mpm_ops.errors import Busy, UsageError
 from mpm_ops.records import DryRun, Status, counted
+from mpm_ops.reports import planned, told
 
 #: A task costs Prefect's server more than a company does the fleet: of so many at most, batches become larger.
 MOST_TASKS = 100
@@ -88,11 +89,7 @@ def dry_run(policy: MigratePolicy) -> DryRun:
     """Tell what would be done, and leave it for whoever looks."""
     with fleet() as ops:
         found = ops.dry_run(policy.chosen, policy=policy.engine())
-    rows = [
-        {"plan": plan.hash, "companies": len(plan.companies), "to": ", ".join(plan.after), "SQL": plan.sql[:4_000]}
-        for plan in found.plans
-    ]
-    publish_table("migrate-companies-dry-run", rows, description="The SQL of each distinct plan")
+    publish_markdown("migrate-companies-dry-run", planned(found), description="The SQL of each distinct plan")
     return found
 
 
@@ -144,7 +141,7 @@ def migrate_companies(policy: MigratePolicy = MigratePolicy()) -> State[FleetRep
         if policy.dry_run or policy.approval:
             found = dry_run(policy)
             if policy.dry_run:
-                return Completed(message=told_of(found), data=found)
+                return Completed(message=told(found), data=found)
             get_run_logger().info("Waiting for somebody to press Resume.")
             pause_flow_run(timeout=policy.approval)
             if new := _would(dry_run(policy)) - _would(found):
@@ -189,12 +186,6 @@ def message_of(report: FleetReport, wrong: list[str]) -> str:
     return "; ".join(fact for fact in facts if fact)
 
 
-def told_of(found: DryRun) -> str:
-    """Say what a dry run has found."""
-    number = sum(len(one.companies) for one in found.plans)
-    return f"dry run: {counted(number, 'company')} would go through {counted(len(found.plans), 'plan')}"
-
-
 def _would(found: DryRun) -> set[tuple[str, str]]:
     """Return who would go through which plan."""
     return {(company, plan.hash) for plan in found.plans for company in plan.companies}
@@ -209,9 +200,12 @@ def name_run(leader: RunMember) -> None:
 
 
 def show(console: Terminal, report: object) -> None:
-    """Print a row for each company."""
+    """Print a row for each company, or of a dry run the SQL of each plan."""
+    if isinstance(report, DryRun):
+        for one in report.plans:
+            console.print(f"For {', '.join(one.companies)}:\n{one.sql}", soft_wrap=True)
     if isinstance(report, FleetReport) and report.outcomes:
-        table = Table(*report.rows()[0], title=str(report))
+        table = Table(*report.rows()[0])
         for row in report.rows():
             table.add_row(*map(Text, row.values()))
         console.print(table)

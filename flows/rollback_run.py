@@ -19,10 +19,11 @@ from prefect.states import Completed
 from pydantic import Field, model_validator
 
 import mpm_ops
-from flows.conduct import PATIENT, FlowPolicy, by_hand, failed, fleet, publish_report, publish_table, tell
+from flows.conduct import PATIENT, FlowPolicy, by_hand, failed, fleet, publish_markdown, publish_report, tell
 from mpm_ops import FleetReport
 from mpm_ops.harmless import harmless
-from mpm_ops.records import DryRun, counted
+from mpm_ops.records import DryRun
+from mpm_ops.reports import planned, told
 
 
 class RollbackPolicy(FlowPolicy):
@@ -80,24 +81,12 @@ def rollback_run(policy: RollbackPolicy) -> State[Any]:
     """Undo what one run applied; ends Failed when some company could not be brought back."""
     with fleet():
         if policy.dry_run:
-            planned = plan(policy.run_id)
-            publish_plan(planned)
-            number = sum(len(one.companies) for one in planned.plans)
-            return Completed(message=f"{counted(number, 'company')} would be rolled back", data=planned)
+            found = plan(policy.run_id)
+            publish_markdown("rollback-run-plan", planned(found), description="The SQL of each distinct plan")
+            return Completed(message=told(found), data=found)
         report = undo(policy)
     publish_report("rollback-run", report)
     return Completed(message=str(report), data=report) if report.ok else failed(str(report), report)
-
-
-def publish_plan(planned: DryRun) -> None:
-    """Leave a row per company: the SQL that it would go through, or why there is none."""
-    rows = [
-        {"company": company, "from": ", ".join(one.before), "to": ", ".join(one.after) or "base", "sql": one.sql}
-        for one in planned.plans
-        for company in one.companies
-    ]
-    others = [{"company": company, "from": "", "to": "", "sql": why} for company, why in planned.others.items()]
-    publish_table("rollback-run-plan", [*rows, *others], description="What each company would go through")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -51,12 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until a signal comes; return 0 then, or 1 when it ended by itself."""
     parser = argparse.ArgumentParser(description="A Prefect worker that stops when it is asked to.")
     parser.add_argument("--pool", default="mpm-ops", help="The work pool, of type process, that it serves.")
-    parser.add_argument("--name", help="Its name; several workers of a pool have several.")
+    parser.add_argument("--name", help="Its name; without one that of the machine.")
     parser.add_argument("--limit", type=int, help="Runs at the same time, at most.")
     parser.add_argument("--patience", type=float, default=900, help="Seconds for runs under way to end.")
     parser.add_argument("--with-healthcheck", action="store_true", help="Answer on PREFECT_WORKER_WEBSERVER_PORT.")
     options = parser.parse_args(arguments)
-    worker = Stoppable(work_pool_name=options.pool, name=options.name, limit=options.limit)
+    name = options.name or f"{socket.gethostname()} {os.getpid()}"
+    worker = Stoppable(work_pool_name=options.pool, name=name, limit=options.limit)
     return asyncio.run(_serve(worker, patience=options.patience, healthcheck=options.with_healthcheck))
 
 

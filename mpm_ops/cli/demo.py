@@ -187,6 +187,7 @@ def _try_next(companies: list[mpm_ops.Company]) -> None:
         ("migrate-tenant-status", "which revision each is at"),
         (f'query {companies[0].id} "TABLE tariffs"', "ask one company"),
         ('query all "SELECT count(*) FROM people"', "ask all of them"),
+        ("run 1 --report html --output run.html", "how the migration went, as a page"),
         ("migrate-tenant-rollback --step 1", "undo the new migration"),
         ("server stop", "stop the embedded server; it starts again by itself"),
     ):

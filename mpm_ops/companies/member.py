@@ -132,8 +132,10 @@ class RunMember:
         if not found.over:
             with self._seat.central() as central:
                 halted = "; ".join(batches.broken_off(central, self.run_id))
-            state = "interrupted" if found.left else "halted" if halted else "finished"
-            self._end(state, reason or halted)
+            if found.left:
+                self._end("interrupted", reason)
+            else:
+                self._end("halted" if halted else "finished", halted)
         report = runs.report(self._installation, self.run_id)
         return replace(report, notes=[*report.notes, *self._astray(report)])
 

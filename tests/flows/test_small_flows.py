@@ -132,7 +132,7 @@ def test_a_run_is_undone_after_it_was_told(ops: Ops, settings: Settings, registe
     ops.forget_revisions()
     run_id = ops.migrate_tenant().run_id or 0
     planned = ended(rollback_run, RollbackPolicy(run_id=run_id, dry_run=True))
-    assert planned == ("Completed", "2 companies would be rolled back")
+    assert planned == ("Completed", "dry run: 2 companies would go through 1 plan")
     assert any("DROP TABLE t" in str(one.data) for one in artifacts("rollback-run-plan"))
     with server.connect(companies[1].database) as tenant:
         tenant.execute("DROP TABLE t")

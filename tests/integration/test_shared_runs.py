@@ -61,9 +61,9 @@ def test_members_take_turns_and_the_account_is_one(ops: Ops, fleet: list[Company
         assert [member.lead(), leader.lead()] == [False, True]
         assert [statuses(one.take(Hooks())) for one in (leader, member, leader, member)] == ["d"] * 4
         assert leader.take(Hooks()) is None
-        report = leader.end()
+        report = leader.end(reason="of what is left, and nothing is")
         assert member.state().over
-    assert (report.ended, statuses(report), list(report.notes)) == ("finished", "dddd", [])
+    assert (report.ended, report.reason, statuses(report), list(report.notes)) == ("finished", "", "dddd", [])
     assert [(run.id, run.state, dict(run.counts)) for run in ops.runs()] == [(leader.run_id, "finished", {"done": 4})]
     for company in fleet:
         assert truth(server, company) == (("o1",), ("o1",))

@@ -12,7 +12,18 @@ import mistune
 import pytest
 
 from mpm_ops import reports
-from mpm_ops.records import CompanyState, Failure, FleetReport, FleetStatus, Outcome, Status, course
+from mpm_ops.harmless import harmless
+from mpm_ops.records import (
+    CompanyState,
+    DryRun,
+    Failure,
+    FleetReport,
+    FleetStatus,
+    Outcome,
+    PlannedSql,
+    Status,
+    course,
+)
 from mpm_ops.reports.escaping import as_markdown, code_as_markdown, line
 
 BEGAN = dt.datetime(2026, 11, 26, 2, 15, tzinfo=dt.UTC)
@@ -318,3 +329,16 @@ def test_the_keys_of_the_json_stay_as_they_are() -> None:
         "out_of_reach": 1,
     }
     assert reports.as_json(HALTED)["fleet"] is None
+
+
+def test_what_would_be_done_shows_the_sql_and_nothing_that_it_holds_ends_the_block() -> None:
+    sql = "ALTER TABLE people ADD COLUMN x text;\n```\n# heading\x1b[31m"
+    plan = PlannedSql(hash="h", before=(), after=("o1",), sql=sql, companies=["[x](javascript:alert(1))"] * 21)
+    found = reports.planned(DryRun(action="migrate-tenant", plans=[plan], others={"<b>Zed</b>": "nothing to migrate"}))
+    assert found.startswith("# dry run: 21 companies would go through 1 plan\n")
+    assert f"\n````sql\n{harmless(sql)}\n````\n" in found
+    assert "and 1 more" in found
+    assert as_markdown("[x](javascript:alert(1))") in found
+    assert "\x1b" not in found
+    assert "<b>" not in found
+    assert reports.told(DryRun(action="migrate-tenant", plans=[], others={})) == "dry run: nothing to do"
