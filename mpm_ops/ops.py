@@ -53,10 +53,8 @@ from mpm_ops.companies.member import RunMember
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
 from mpm_ops.companies.rehearsal import Rehearsal
-from mpm_ops.demo.business import generate
-from mpm_ops.demo.load import load
-from mpm_ops.demo.profiles import Profile
-from mpm_ops.errors import UsageError
+from mpm_ops.demo.profiles import Profile, sized
+from mpm_ops.errors import Refused, UsageError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.postgres.chosen import address
 from mpm_ops.records import (
@@ -88,6 +86,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mpm_ops.analysis.stream import Numeric
+    from mpm_ops.demo.load import OnRows
     from mpm_ops.notebook.board import FleetBoard
     from mpm_ops.notebook.explore import Explorer
     from mpm_ops.notebook.rendered import Rendered
@@ -162,14 +161,43 @@ class Ops:
         """
         return registering.check(self._installation, checked(values))
 
-    def fill_demo(self, company: Company, profile: Profile, *, until: dt.date) -> int:
-        """Fill a company with a year of made-up business up to `until`; return the rows written.
+    def fill_demo(
+        self, company: Company, profile: Profile, *, until: dt.date, on_rows: OnRows = lambda *_: None
+    ) -> int:
+        """Fill a company with the business of a profile, up to the day `until`; return the rows written.
 
-        Raises AlreadyExists when it has customers.
+        All of them or none. `on_rows` is called with the rows written so far and which part of the business's time is
+        behind. Its tables are locked meanwhile. Raises AlreadyExists when it has customers.
         """
+        load_whole("numpy")
+        from mpm_ops.demo.business import generate
+        from mpm_ops.demo.load import load
+
         role = self.settings.owner_role
         with self._installation.server_of(company).connect(company.database, role=role) as connection:
-            return load(connection, generate(profile, until=until))
+            return load(connection, profile, generate(profile, until=until), on_rows=on_rows)
+
+    def demo_data(
+        self,
+        company: int | str,
+        *,
+        customers: int,
+        years: int = 1,
+        seed: int = 1,
+        country: str = "TZ",
+        until: dt.date | None = None,
+        on_rows: OnRows = lambda *_: None,
+    ) -> int:
+        """Fill a company with a made-up business of so many customers, as `fill_demo` does; return the rows written.
+
+        The same values make the same rows; `until` is yesterday (UTC) by default. `country` is one of
+        `mpm_ops.demo.profiles.COUNTRIES`. Raises InvalidInput, UnknownCompany, AlreadyExists; Refused in production.
+        """
+        if self.settings.env == "production":
+            raise Refused("made-up data does not go into production", hint="Unset MPM_OPS_ENV.")
+        profile = sized(country, customers=customers, years=years, seed=seed)
+        last = until or dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+        return self.fill_demo(self.get_company(company), profile, until=last, on_rows=on_rows)
 
     def reconcile(self) -> list[Reconciled]:
         """Finish or undo registrations that a crash left half done, and drop logins whose time is over."""

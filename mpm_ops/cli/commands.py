@@ -25,6 +25,7 @@ COMMANDS = {
         "register": ("companies", "Register a company: its database, roles, first user, settings and plugins."),
         "companies": ("companies", "List the companies."),
         "company": ("companies", "Show one company."),
+        "demo-data": ("demo_data", "Fill a company with a made-up business of any size, the same for the same seed."),
         "plugins": ("companies", "List the plugins that a company may install."),
         "reconcile": (
             "companies",

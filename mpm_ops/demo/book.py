@@ -1,17 +1,31 @@
-"""Book: rows of many tables under construction, with their ids and their time stamps."""
+"""Book: what the chapters of a made-up business share, and the pieces that it is made of."""
 
 from __future__ import annotations
 
-import datetime as dt
-import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from mpm_ops.demo.profiles import Profile
 
 #: Ids begin here, above those of the rows that every new company has.
 FIRST_ID = 1000
+#: Payments that are held in memory at a time, roughly; and those of a customer in a month.
+_PAYMENTS, _A_MONTH = 40_000, 2.5
+
+Array = npt.NDArray[Any]
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+#: Moments in seconds, UTC.
+Moments = npt.NDArray[np.datetime64]
+#: UTF-8.
+Texts = npt.NDArray[np.bytes_]
+
+DAY = np.timedelta64(86_400, "s")
 
 
 @dataclass(frozen=True)
@@ -24,68 +38,84 @@ class Ref:
     value: str | None = None
 
 
+#: The first user, made at registration.
+ADMIN = Ref("users")
+
+#: A value for each row, or one for all of them.
+Cells = Array | np.datetime64 | Ref | str | float
+
+
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    """Rows of one table, ready to be copied."""
+class Chunk:
+    """Rows of one table, column by column. Money is in whole units of the currency."""
 
-    columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+    table: str
+    rows: int
+    columns: Mapping[str, Cells]
+    #: Which part of the business's time is behind, from 0 to 1.
+    behind: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Business:
-    """All rows of a made-up business, in an order in which references are met."""
+@dataclass(frozen=True)
+class Span:
+    """A month of the business, or a part of one that has too many payments to be held at a time."""
 
-    profile: Profile
-    tables: Mapping[str, Table]
+    start: np.datetime64
+    #: The first second after it.
+    end: np.datetime64
+    ends_month: bool
 
     @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return sum(len(table.rows) for table in self.tables.values())
+    def last(self) -> np.datetime64:
+        """Its last second."""
+        return self.end - np.timedelta64(1, "s")
 
 
 class Book:
-    """What the chapters of a business write into."""
+    """Chance, clock and ids of one made-up business."""
 
-    def __init__(self, profile: Profile, until: dt.date) -> None:
+    def __init__(self, profile: Profile, until: np.datetime64) -> None:
         self.profile = profile
-        self.random = random.Random(profile.seed)  # noqa: S311 - the same rows every time, and nothing secret
-        #: The year of business; nothing happens after its end.
-        self.end = dt.datetime.combine(until, dt.time(23, 59, 59), dt.UTC)
-        self.start = dt.datetime.combine(until - dt.timedelta(days=364), dt.time(), dt.UTC)
-        self._tables: dict[str, dict[int, dict[str, Any]]] = {}
+        self.rng = np.random.default_rng(profile.seed)
+        #: The years of business; nothing happens after their end.
+        self.start = (until - np.timedelta64(365 * profile.years - 1, "D")).astype("M8[s]")
+        self.end = until.astype("M8[s]") + DAY - np.timedelta64(1, "s")
+        self.behind = 0.0
+        self._next: dict[str, int] = {}
 
-    def add(self, table: str, at: dt.datetime, **values: Any) -> int:
-        """Write a row made at `at`; return its id."""
-        rows = self._tables.setdefault(table, {})
-        row_id = FIRST_ID + len(rows)
-        rows[row_id] = {"id": row_id, **values, "created_at": at, "updated_at": at}
-        return row_id
+    def ids(self, table: str, count: int) -> Integers:
+        """Return the ids of so many new rows."""
+        first = self._next.get(table, FIRST_ID)
+        self._next[table] = first + count
+        return np.arange(first, first + count)
 
-    def row(self, table: str, row_id: int) -> dict[str, Any]:
-        """Return a row that was written, to read it or to change it."""
-        return self._tables[table][row_id]
+    def chunk(
+        self,
+        table: str,
+        ids: Integers,
+        at: Moments | np.datetime64,
+        *,
+        updated: Moments | None = None,
+        **columns: Cells,
+    ) -> Chunk:
+        """Return the rows of these ids, made at `at`."""
+        stamps = {"created_at": at, "updated_at": at if updated is None else updated}
+        return Chunk(table=table, rows=len(ids), columns={"id": ids, **columns, **stamps}, behind=self.behind)
 
-    def table(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of a table so far."""
-        return list(self._tables.get(name, {}).values())
+    def before_start(self, days: int) -> np.datetime64:
+        """Return a working hour some days before the business begins."""
+        at: np.datetime64 = self.start - days * DAY + np.timedelta64(int(self.rng.integers(8, 17)), "h")
+        return at
 
-    def business(self) -> Business:
-        """Return what has been written. A table of which a row was added first comes first."""
-        tables = {}
-        for name, rows in self._tables.items():
-            columns = tuple(next(iter(rows.values())))
-            tables[name] = Table(
-                columns=columns, rows=[tuple(row[column] for column in columns) for row in rows.values()]
-            )
-        return Business(profile=self.profile, tables=tables)
-
-    def hour(self, day: dt.datetime) -> dt.datetime:
-        """Return a moment of that day at which people pay: few at night, most in the evening."""
-        hour = self.random.choices(range(24), weights=[1] * 5 + [3] * 4 + [5] * 4 + [4] * 4 + [9] * 4 + [3] * 3)[0]
-        return day.replace(hour=hour, minute=self.random.randrange(60), second=self.random.randrange(60))
-
-    def days_before_start(self, days: int) -> dt.datetime:
-        """Return a working hour some days before the year begins."""
-        return self.start - dt.timedelta(days=days) + dt.timedelta(hours=self.random.randrange(8, 17))
+    def spans(self) -> Iterator[Span]:
+        """Go through the time of the business, by calendar months and parts of them."""
+        first, last = self.start.astype("M8[M]"), self.end.astype("M8[M]")
+        over = self.end + np.timedelta64(1, "s")
+        edges = np.arange(first + 1, last + 1).astype("M8[s]")
+        parts = min(28, 1 + int(self.profile.customers * _A_MONTH / _PAYMENTS))
+        for start, end in zip([self.start, *edges], [*edges, over], strict=True):
+            days = np.unique(np.linspace(0, (end - start) / DAY, parts + 1).round().astype(int))
+            for low, high in pairwise(days):
+                self.behind = float((start + low * DAY - self.start) / (over - self.start))
+                stop = start + high * DAY
+                yield Span(start + low * DAY, stop, ends_month=bool(stop == stop.astype("M8[M]")))

@@ -1,8 +1,10 @@
-"""The three companies of the demo: where they are, what they charge, how people there are called. All are made up."""
+"""Where made-up companies are, what they charge, how people there are called; and the three of the demo."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from mpm_ops.errors import InvalidInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,12 @@ class Profile:
     longitude: float
     cluster: str
     villages: tuple[str, ...]
+    #: What parts of a place are called: north, south, upper ...
+    quarters: tuple[str, ...]
+    #: At the end of the years of business.
     customers: int
-    #: Price of a kWh, of a month's connection, and of a solar home system, in its currency.
+    years: int = 1
+    #: Whole prices of a kWh, of a month's connection, and of a solar home system, in its currency.
     price: int
     access_rate: int
     system_price: int
@@ -62,6 +68,7 @@ ZIWA = Profile(
     longitude=33.05,
     cluster="Ukerewe",
     villages=("Bwisya", "Nansio", "Kakukuru", "Irugwa", "Muriti"),
+    quarters=_words("Kaskazini Kusini Mashariki Magharibi Kati Juu Chini"),
     customers=140,
     price=1250,
     access_rate=2500,
@@ -94,6 +101,7 @@ TERANGA = Profile(
     longitude=-14.95,
     cluster="Ferlo",
     villages=("Barkédji", "Velingara", "Loughéré Thioly"),
+    quarters=_words("Nord Sud Est Ouest Centre Plateau Marché"),
     customers=90,
     price=280,
     access_rate=1000,
@@ -126,6 +134,7 @@ HIMAL = Profile(
     longitude=83.57,
     cluster="Myagdi",
     villages=("Shikha", "Ghara", "Narchyang", "Dana", "Muna", "Lulang"),
+    quarters=_words("Uttar Dakshin Purba Paschim Bazar Danda Besi"),
     customers=220,
     price=45,
     access_rate=120,
@@ -142,3 +151,23 @@ HIMAL = Profile(
 )
 
 PROFILES = (ZIWA, TERANGA, HIMAL)
+#: By country code, what other made-up companies are like.
+COUNTRIES = {profile.country_code: profile for profile in PROFILES}
+
+
+def sized(country: str, *, customers: int, years: int, seed: int) -> Profile:
+    """Return what a company of this size in a country is like. Raises InvalidInput, when there is none like it."""
+    problems = [
+        f"{what} is {value}, not {low} to {high}"
+        for what, value, low, high in (
+            ("customers", customers, 10, 1_000_000),
+            ("years", years, 1, 20),
+            ("seed", seed, 0, 2**63 - 1),
+        )
+        if not low <= value <= high
+    ]
+    if country not in COUNTRIES:
+        problems.append(f"country is none of {', '.join(COUNTRIES)}")
+    if problems:
+        raise InvalidInput("; ".join(problems))
+    return replace(COUNTRIES[country], customers=customers, years=years, seed=seed, usage_type="mini-grid&shs")

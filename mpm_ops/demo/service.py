@@ -1,113 +1,172 @@
-"""Chapter four: readings, tickets, messages and targets."""
+"""Chapter seven: readings, tickets with their repairs, debts of access rates, targets."""
 
 from __future__ import annotations
 
-import datetime as dt
-from decimal import Decimal
+from collections.abc import Generator
+from dataclasses import dataclass
 
-from mpm_ops.demo.book import Book
-from mpm_ops.demo.setting import ADMIN, Customer
+import numpy as np
 
+from mpm_ops.demo.book import ADMIN, DAY, Book, Chunk, Floats, Integers, Span
+from mpm_ops.demo.draws import texts
+from mpm_ops.demo.people import Customers
+from mpm_ops.demo.postings import Connections
+from mpm_ops.demo.setting import Places
+
+#: Label, colour, what is written, and how often; the last two are repairs by people from outside.
 _CATEGORIES = (
-    ("Meter does not take the token", "red", "Token was refused twice."),
-    ("No power", "orange", "The whole house is dark since the morning."),
-    ("Question about the bill", "blue", "Asks what the last payment was spent on."),
-    ("New connection", "green", "Wants a second socket for a shop."),
+    ("Meter does not take the token", "red", "Token was refused twice.", 0.28),
+    ("No power", "orange", "The whole house is dark since the morning.", 0.24),
+    ("Question about the bill", "blue", "Asks what the last payment was spent on.", 0.20),
+    ("New connection", "green", "Wants a second socket for a shop.", 0.12),
+    ("Meter repair", "purple", "The display is broken; the meter has to be changed.", 0.10),
+    ("Line repair", "black", "A pole is down after the storm.", 0.06),
 )
+_REPAIRS = 4
+#: Tickets of a customer in a year, how many of them are closed, and after so many hours at most.
+_A_YEAR, _CLOSED, _HOURS = 0.35, 0.95, 240
 
 
-def write_readings(book: Book, customers: list[Customer]) -> None:
-    """Write a reading of each meter at the end of each month."""
-    for customer in customers:
-        total = 0.0
-        day = max(customer.since, book.start) + dt.timedelta(days=30)
-        while day <= book.end:
-            used = round(customer.appetite * 2 * book.random.uniform(0.7, 1.3), 2)
-            total = round(total + used, 2)
-            book.add(
-                "meter_consumptions",
-                day,
-                meter_id=customer.meter_id,
-                total_consumption=total,
-                consumption=used,
-                credit_on_meter=round(book.random.uniform(0, customer.appetite), 2),
-                reading_date=day,
-            )
-            day += dt.timedelta(days=30)
+class Meters:
+    """What the meters show."""
+
+    def __init__(self, customers: Customers) -> None:
+        #: kWh that were bought and not used yet; all that were used.
+        self.credit = np.zeros(len(customers))
+        self.total = np.zeros(len(customers))
 
 
-def write_tickets(book: Book, customers: list[Customer]) -> None:
-    """Write a ticket for about every third customer; most are closed."""
-    rng = book.random
-    at = book.days_before_start(400)
-    categories = [
-        (book.add("ticket_categories", at, label_name=name, label_color=colour, out_source=False), name, text)
-        for name, colour, text in _CATEGORIES
-    ]
-    helper = book.add("ticket_users", at, user_name="Field team", phone=book.profile.phone, out_source=False)
-    for customer in rng.sample(customers, len(customers) // 3):
-        category, title, text = rng.choice(categories)
-        opened = max(customer.since, book.start) + dt.timedelta(days=rng.uniform(1, 300))
-        if opened > book.end:
-            continue
-        closed = min(opened + dt.timedelta(hours=rng.uniform(2, 240)), book.end)
-        done = rng.random() < 0.8
-        ticket = book.add(
-            "tickets",
-            opened,
-            creator_type="users",
-            creator_id=ADMIN,
-            assigned_id=helper,
-            owner_type="person",
-            owner_id=customer.person_id,
-            status=int(done),
-            title=title,
-            content=text,
-            category_id=category,
-        )
-        if done:
-            book.row("tickets", ticket)["updated_at"] = closed
-            book.add("ticket_comments", closed, ticket_id=ticket, ticket_user_id=helper, comment="Visited and solved.")
+def write_readings(book: Book, span: Span, customers: Customers, meters: Meters) -> Generator[Chunk, None, None]:
+    """Write a reading of each meter at the end of a month: most of what was bought is used."""
+    there = np.flatnonzero((customers.since < span.end) & (customers.left > span.start))
+    used = (meters.credit[there] * book.rng.uniform(0.7, 1.0, len(there))).round(2)
+    meters.credit[there] -= used
+    meters.total[there] += used
+    yield book.chunk(
+        "meter_consumptions",
+        book.ids("meter_consumptions", len(there)),
+        span.last,
+        meter_id=customers.meters[there],
+        total_consumption=meters.total[there].round(2),
+        consumption=used,
+        credit_on_meter=meters.credit[there].round(2),
+        reading_date=span.last,
+    )
 
 
-def write_messages(book: Book) -> None:
-    """Write the SMS that went with each fifth token."""
-    tokens = book.table("tokens")[::5]
-    for token in tokens:
-        transaction = book.row("transactions", token["transaction_id"])
-        book.add(
-            "sms",
-            token["created_at"],
-            receiver=transaction["sender"],
-            trigger_type="transaction",
-            trigger_id=transaction["id"],
-            body=f"Your token: {token['token']} for {token['token_amount']} kWh.",
-            status=1,
-            direction=1,
-        )
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Where tickets go: the ids of their categories, and of the people who work on them."""
+
+    categories: Integers
+    inside: int
+    outside: int
 
 
-def write_targets(book: Book) -> None:
-    """Write a target for each mini-grid, to be met by the end of the year after this one."""
-    groups = book.table("connection_groups")
-    for grid in book.table("mini_grids"):
-        target = book.add(
-            "targets",
-            book.start,
-            target_date=(book.end + dt.timedelta(days=180)).date(),
-            type="mini-grid",
-            owner_type="mini-grid",
-            owner_id=grid["id"],
-        )
-        for group in groups:
-            book.add(
-                "sub_targets",
-                book.start,
-                target_id=target,
-                connection_id=group["id"],
-                revenue=Decimal(book.profile.price * 4000),
-                new_connections=20,
-                connected_power=12.5,
-                energy_per_month=350.0,
-                average_revenue_per_month=Decimal(book.profile.price * 330),
-            )
+def write_desk(book: Book) -> Generator[Chunk, None, Desk]:
+    """Write the categories of tickets and who works on them."""
+    at = book.before_start(400)
+    labels, colours, _, _ = zip(*_CATEGORIES, strict=True)
+    categories = book.ids("ticket_categories", len(_CATEGORIES))
+    yield book.chunk(
+        "ticket_categories",
+        categories,
+        at,
+        label_name=texts(labels),
+        label_color=texts(colours),
+        out_source=np.arange(len(_CATEGORIES)) >= _REPAIRS,
+    )
+    helpers = book.ids("ticket_users", 2)
+    names, phone = texts(["Field team", "Repair workshop"]), book.profile.phone
+    yield book.chunk("ticket_users", helpers, at, user_name=names, phone=phone, out_source=np.array([False, True]))
+    return Desk(categories=categories, inside=int(helpers[0]), outside=int(helpers[1]))
+
+
+def write_tickets(book: Book, span: Span, customers: Customers, desk: Desk) -> Generator[Chunk, None, None]:
+    """Write the tickets that are opened in a span; most are closed some days later. Repairs outside cost money."""
+    rng = book.rng
+    there = np.flatnonzero((customers.since < span.start) & (customers.left > span.start))
+    days = (span.end - span.start) / DAY
+    owner = rng.choice(there, rng.poisson(len(there) * _A_YEAR * days / 365)) if len(there) else there
+    count = len(owner)
+    opened = np.sort(span.start + (rng.random(count) * days * 86_400).astype("m8[s]"))
+    closed = opened + (rng.uniform(2, _HOURS, count) * 3600).astype("m8[s]")
+    done = (rng.random(count) < _CLOSED) & (closed <= book.end)
+    labels, _, contents, shares = zip(*_CATEGORIES, strict=True)
+    category = rng.choice(len(_CATEGORIES), count, p=shares)
+    helper = np.where(category >= _REPAIRS, desk.outside, desk.inside)
+    tickets = book.ids("tickets", count)
+    yield book.chunk(
+        "tickets",
+        tickets,
+        opened,
+        updated=np.where(done, closed, opened),
+        creator_type="users",
+        creator_id=ADMIN,
+        assigned_id=helper,
+        owner_type="person",
+        owner_id=customers.people[owner],
+        status=done.astype(np.int64),
+        title=texts(labels)[category],
+        content=texts(contents)[category],
+        category_id=desk.categories[category],
+    )
+    solved = np.flatnonzero(done)
+    comments = book.ids("ticket_comments", len(solved))
+    who, text = helper[solved], "Visited and solved."
+    yield book.chunk(
+        "ticket_comments", comments, closed[solved], ticket_id=tickets[solved], ticket_user_id=who, comment=text
+    )
+    repairs = np.flatnonzero(done & (category >= _REPAIRS))
+    yield book.chunk(
+        "ticket_outsources",
+        book.ids("ticket_outsources", len(repairs)),
+        closed[repairs],
+        ticket_id=tickets[repairs],
+        amount=rng.integers(2, 20, len(repairs)) * book.profile.price,
+    )
+
+
+def write_debts(book: Book, customers: Customers, connections: Connections) -> Generator[Chunk, None, None]:
+    """Write what each meter owes for its connection at the end: nothing, or a fee for every 30 days that are over."""
+    owing = np.flatnonzero(customers.fees)
+    paid_until = connections.paid_at[owing] + 30 * DAY
+    periods = np.maximum((book.end - paid_until) // (30 * DAY) + 1, 0)
+    yield book.chunk(
+        "access_rate_payments",
+        book.ids("access_rate_payments", len(owing)),
+        np.maximum(customers.since[owing], connections.paid_at[owing]),
+        meter_id=customers.meters[owing],
+        access_rate_id=connections.access_rate,
+        due_date=paid_until + periods * 30 * DAY,
+        debt=customers.fees[owing] * periods,
+        unpaid_in_row=periods,
+    )
+
+
+def write_targets(book: Book, places: Places, groups: Integers) -> Generator[Chunk, None, None]:
+    """Write a target for each mini-grid, to be met half a year after the end; larger ones have larger targets."""
+    grids, profile = places.grids, book.profile
+    targets = book.ids("targets", len(grids))
+    yield book.chunk(
+        "targets",
+        targets,
+        book.start,
+        target_date=book.end + 180 * DAY,
+        type="mini-grid",
+        owner_type="mini-grid",
+        owner_id=grids,
+    )
+    size: Floats = np.repeat(np.bincount(places.grid, places.shares) * profile.customers, len(groups))
+    yield book.chunk(
+        "sub_targets",
+        book.ids("sub_targets", len(size)),
+        book.start,
+        target_id=np.repeat(targets, len(groups)),
+        connection_id=np.tile(groups, len(grids)),
+        revenue=(size * 100).astype(np.int64) * profile.price,
+        new_connections=(size * 0.4).astype(np.int64) + 1,
+        connected_power=(size * 0.3).round(1),
+        energy_per_month=(size * 8).round(),
+        average_revenue_per_month=(size * 8).astype(np.int64) * profile.price,
+    )

@@ -55,6 +55,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "companies",
         "company",
         "demo",
+        "demo-data",
         "doctor",
         "drift",
         "harden",
@@ -318,6 +319,7 @@ def test_production_asks_before_it_migrates(run: Run, register: Register, monkey
     assert "Migrate the databases of all companies?" in refused.err
     assert run("migrate-tenant", "--force").code == 0
     assert "does not run in production" in run("demo").err
+    assert "made-up data does not go into production" in run("demo-data", "1").err
 
 
 def test_a_migration_file_that_does_not_compile_is_named(run: Run, register: Register) -> None:

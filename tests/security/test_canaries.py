@@ -175,6 +175,7 @@ LINES = [
     "sweep --json",
     "reap --json",
     "demo",
+    "demo-data 1 --customers 20",
     "server start",
     "server stop",
     "server status",
