@@ -82,7 +82,8 @@ def load(
         connection.execute(
             "UPDATE map_settings SET latitude = %s, longitude = %s", [profile.latitude, profile.longitude]
         )
-    connection.execute("ANALYZE")
+        # Within the transaction, so that breaking it off here leaves nothing either.
+        connection.execute("ANALYZE")
     return writer.rows
 
 

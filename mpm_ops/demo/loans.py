@@ -99,7 +99,9 @@ def write_loans(book: Book, customers: Customers) -> Generator[Chunk, None, Inst
     due = sales.at[loan] + (number + 1) * _MONTH * DAY
     partly = sales.part[loan] & (number == sales.paid[loan])
     share = np.where(partly, book.rng.uniform(0.3, 0.8, len(loan)), number < sales.paid[loan])
-    paid = (cost * share).astype(np.int64)
+    # Nobody pays a part in the smallest coins.
+    coin = np.where(partly, max(1, book.profile.price // 5), 1)
+    paid = (cost * share).astype(np.int64) // coin * coin
     at = _paid_at(book, due)
     ids = book.ids("appliance_rates", len(loan))
     yield book.chunk(

@@ -21,6 +21,7 @@ from mpm_ops.postgres.embedded import EmbeddedServer
 from tests.benchmarks import (
     by_prefect,
     connections,
+    demo_data,
     fleet_questions,
     frames,
     growth,
@@ -50,6 +51,7 @@ def compare(ops: Ops, scratch: Path, size: int, plot: Path) -> Iterator[Comparis
     yield questions.compare(ops, fleet.companies[0].id)
     yield from fleet_questions.compare(fleet)
     yield from frames.compare(ops, fleet.companies[0])
+    yield from demo_data.compare(ops)
     yield from imports.compare()
 
 
