@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpm_ops.demo.book import ADMIN, DAY, Book, Chunk, Floats, Integers, Span
+from mpm_ops.demo.book import ADMIN, DAY, Array, Book, Chunk, Floats, Integers, Moments, Span
 from mpm_ops.demo.draws import texts
 from mpm_ops.demo.people import Customers
 from mpm_ops.demo.postings import Connections
@@ -112,19 +112,19 @@ def write_tickets(book: Book, span: Span, customers: Customers, desk: Desk) -> G
         category_id=desk.categories[category],
     )
     solved = np.flatnonzero(done)
-    comments = book.ids("ticket_comments", len(solved))
-    who, text = helper[solved], "Visited and solved."
-    yield book.chunk(
-        "ticket_comments", comments, closed[solved], ticket_id=tickets[solved], ticket_user_id=who, comment=text
-    )
-    repairs = np.flatnonzero(done & (category >= _REPAIRS))
-    yield book.chunk(
-        "ticket_outsources",
-        book.ids("ticket_outsources", len(repairs)),
-        closed[repairs],
-        ticket_id=tickets[repairs],
-        amount=rng.integers(2, 20, len(repairs)) * book.profile.price,
-    )
+    yield from _write_work(book, tickets[solved], closed[solved], helper[solved], category[solved] >= _REPAIRS)
+
+
+def _write_work(
+    book: Book, tickets: Integers, closed: Moments, helper: Integers, outside: Array
+) -> Generator[Chunk, None, None]:
+    """Write what was done about tickets, and what it cost where somebody from outside did it."""
+    comments = book.ids("ticket_comments", len(tickets))
+    text = "Visited and solved."
+    yield book.chunk("ticket_comments", comments, closed, ticket_id=tickets, ticket_user_id=helper, comment=text)
+    repairs = book.ids("ticket_outsources", int(outside.sum()))
+    cost = book.rng.integers(2, 20, len(repairs)) * book.profile.price
+    yield book.chunk("ticket_outsources", repairs, closed[outside], ticket_id=tickets[outside], amount=cost)
 
 
 def write_debts(book: Book, customers: Customers, connections: Connections) -> Generator[Chunk, None, None]:

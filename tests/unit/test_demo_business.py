@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -163,6 +164,17 @@ def test_the_business_grows_every_year(country: str, customers: int, years: int,
     sold = np.bincount((END - at).astype("m8[D]").astype(int) // 365)
     assert len(sold) == years
     assert all(later > earlier for later, earlier in pairwise(sold))
+
+
+def test_more_years_take_no_more_memory() -> None:
+    peaks = []
+    for years in (2, 8):
+        tracemalloc.start()
+        rows = sum(chunk.rows for chunk in generate(sized("TZ", customers=1000, years=years, seed=7), until=UNTIL))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert rows > 300_000
+    assert peaks[1] < 1.25 * peaks[0]
 
 
 def test_mini_grids_are_of_different_sizes() -> None:
