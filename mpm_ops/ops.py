@@ -53,8 +53,11 @@ from mpm_ops.companies.member import RunMember
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
 from mpm_ops.companies.rehearsal import Rehearsal
+from mpm_ops.demo.business import generate
+from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile, sized
 from mpm_ops.errors import Refused, UsageError
+from mpm_ops.figures.figures import Figures
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.postgres.chosen import address
 from mpm_ops.records import (
@@ -170,8 +173,6 @@ class Ops:
         behind. Its tables are locked meanwhile. Raises AlreadyExists when it has customers.
         """
         load_whole("numpy")
-        from mpm_ops.demo.business import generate
-        from mpm_ops.demo.load import load
 
         role = self.settings.owner_role
         with self._installation.server_of(company).connect(company.database, role=role) as connection:
@@ -561,6 +562,14 @@ class Ops:
             numeric=numeric,
         )
         return found.warned(stacklevel=2).df
+
+    @property
+    def figures(self) -> Figures[Result]:
+        """Revenue, energy, customers, loans, agents ... of all companies: rows of each, after a column `company`.
+
+        `figures.asked_with(companies=[…], errors="collect")` asks some, or keeps who did not answer, as `query` does.
+        """
+        return Figures(self.query)
 
     # Notebooks
 

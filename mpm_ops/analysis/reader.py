@@ -20,6 +20,7 @@ from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.result import Found, Result
 from mpm_ops.errors import MpmOpsError, NoDatabase, QueryError, UsageError
+from mpm_ops.figures.figures import Figures
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.watched import WatchedConnection
 from mpm_ops.records import Company, Question
@@ -58,6 +59,11 @@ class CompanyReader:
     def name(self) -> str:
         """The company's legal name."""
         return self.company.name
+
+    @property
+    def figures(self) -> Figures[Result]:
+        """The company's revenue, energy, customers, loans, agents ... each a question that is ready to be asked."""
+        return Figures(self.query)
 
     def query(
         self,

@@ -21,6 +21,7 @@ LAYERS = [
     ["schema"],
     ["fleet"],
     ["companies", "demo"],
+    ["figures"],
     ["analysis"],
     ["notebook"],
     ["ops"],

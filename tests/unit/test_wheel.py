@@ -48,6 +48,12 @@ def test_the_wheel_carries_every_module_and_the_typing_marker(names: frozenset[s
     assert {*in_checkout("mpm_ops"), "mpm_ops/py.typed"} <= names
 
 
+def test_the_wheel_carries_every_file_of_sql(names: frozenset[str]) -> None:
+    found = in_checkout("mpm_ops", "**/*.sql")
+    assert "mpm_ops/figures/sql/revenue.sql" in found
+    assert set(found) <= names
+
+
 @pytest.mark.parametrize(
     "unwanted",
     [
