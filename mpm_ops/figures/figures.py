@@ -7,11 +7,12 @@ from typing import TypeVar
 from mpm_ops.figures.customers import Customers
 from mpm_ops.figures.loans import Loans
 from mpm_ops.figures.payments import Payments
+from mpm_ops.figures.service import Service
 
 R = TypeVar("R")
 
 
-class Figures(Payments[R], Customers[R], Loans[R]):
+class Figures(Payments[R], Customers[R], Loans[R], Service[R]):
     """The figures of a company, or of all: get them from `company.figures` or `ops.figures`.
 
     Each is one question through the guard, and comes back as a Result. Asked of all companies it has a first column
