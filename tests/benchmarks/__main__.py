@@ -22,6 +22,7 @@ from tests.benchmarks import (
     by_prefect,
     connections,
     demo_data,
+    figures,
     fleet_questions,
     frames,
     growth,
@@ -50,6 +51,7 @@ def compare(ops: Ops, scratch: Path, size: int, plot: Path) -> Iterator[Comparis
     yield from connections.compare(fleet)
     yield questions.compare(ops, fleet.companies[0].id)
     yield from fleet_questions.compare(fleet)
+    yield from figures.compare(ops, [ops.company(company.id) for company in fleet.companies[: figures.COMPANIES + 1]])
     yield from frames.compare(ops, fleet.companies[0])
     yield from demo_data.compare(ops)
     yield from imports.compare()
