@@ -3,4 +3,4 @@
 from mpm_ops.central.models import metadata
 from mpm_ops.schema.environment import run_environment
 
-run_environment(metadata, own=lambda settings: settings.own_migrations)
+run_environment(metadata, elsewhere=lambda settings: [settings.own_migrations])

@@ -337,9 +337,12 @@ class Ops:
         """Read the migration files again at the next use: they were edited."""
         self._installation.forget_trees()
 
-    def tenant_revisions(self) -> list[Revision]:
-        """List the revisions of the company databases' tree, oldest first. Read-only."""
-        return self._installation.tenant_tree.revisions()
+    def tenant_revisions(self, heads: Sequence[str] = ()) -> list[Revision]:
+        """List the revisions that a company at `heads` has or is to get, oldest first. Read-only.
+
+        Those of plugins that it does not have are not among them. Raises UnknownState.
+        """
+        return self._installation.tenant_tree.revisions_for(tuple(heads))
 
     def rollback_tenant(
         self,

@@ -3,4 +3,4 @@
 from mpm_ops.schema.environment import run_environment
 from mpm_ops.tenant.models import metadata
 
-run_environment(metadata, own=lambda settings: settings.own_tenant_migrations)
+run_environment(metadata, elsewhere=lambda settings: [settings.own_tenant_migrations])

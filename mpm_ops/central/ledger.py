@@ -202,24 +202,24 @@ def failed_last(connection: psycopg.Connection) -> set[int]:
     return {company_id for (company_id,) in rows}
 
 
-def last_batch(connection: psycopg.Connection, company_id: int, heads: Collection[str]) -> tuple[str, ...] | None:
-    """Return the heads from which a run brought a company to `heads`; None when no run did. Read-only.
+def batches(connection: psycopg.Connection, company_id: int) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the heads from which runs brought a company to which, the last run first. Read-only.
 
     What a run did to a database that was replaced since is not looked at.
     """
-    row = connection.execute(
+    rows = connection.execute(
         """
-        SELECT o.before FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
-        WHERE o.company_id = %(id)s AND r.action = 'migrate-tenant' AND o.after = %(heads)s AND o.before <> o.after
+        SELECT o.before, o.after FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
+        WHERE o.company_id = %(id)s AND r.action = 'migrate-tenant' AND o.before <> o.after
             AND o.run_id > coalesce((
                 SELECT max(o.run_id) FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
                 WHERE o.company_id = %(id)s AND r.action = ANY(%(replacing)s) AND o.status = 'done'
             ), 0)
-        ORDER BY o.run_id DESC LIMIT 1
+        ORDER BY o.run_id DESC
         """,
-        {"id": company_id, "heads": sorted(heads), "replacing": REPLACING},
-    ).fetchone()
-    return tuple(row[0]) if row else None
+        {"id": company_id, "replacing": REPLACING},
+    )
+    return [(tuple(before), tuple(after)) for before, after in rows]
 
 
 def step_done(connection: psycopg.Connection, company_id: int, step: str) -> None:

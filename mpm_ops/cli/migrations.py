@@ -235,6 +235,7 @@ def _print_revisions(ops: mpm_ops.Ops, states: list[mpm_ops.CompanyState]) -> No
     """Under a status of one company: every revision, and whether it ran."""
     if len(states) == 1:
         pending = set(states[0].pending)
-        for revision in ops.tenant_revisions():
+        known = states[0].state != "unknown revision"
+        for revision in ops.tenant_revisions(states[0].heads or () if known else ()):
             mark = "pending" if revision.id in pending else "ran"
             data.print(f"{mark:8} {revision.id} {revision.message}", markup=False, highlight=False)

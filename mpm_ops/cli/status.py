@@ -126,7 +126,7 @@ def _picture(found: FleetStatus | MpmOpsError) -> RenderableType:
     table = Table("at", "companies", "share", "", header_style="bold")
     for heads, number in found.revisions.items():
         share = "█" * max(1, round(30 * number / len(found.states)))
-        table.add_row(", ".join(heads) or "base", str(number), share, "newest" if heads == found.newest else "")
+        table.add_row(", ".join(heads) or "base", str(number), share, "newest" if found.is_newest(heads) else "")
     told = {"busy": found.busy, "failed last": found.failed_last, "drifted": found.drifted}
     for state in sorted({one.state for one in found.astray}):
         told[state] = [one.company for one in found.astray if one.state == state]

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from mpm_ops.central import history, ledger
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import refuse_at_work, settle_all
-from mpm_ops.companies.states import Stamps, heads_of, missing, mistaken, read_stamps
+from mpm_ops.companies.states import Stamps, missing, mistaken, read_stamps
 from mpm_ops.errors import (
     InvalidInput,
     MigrationError,
     MpmOpsError,
     RevisionError,
     ServerUnavailable,
+    UnknownState,
 )
 from mpm_ops.records import Company
 from mpm_ops.schema.plan import Plan
+
+if TYPE_CHECKING:
+    from mpm_ops.schema.trees import Tree
 
 #: A plan for a company in a state, or the reason why there is nothing to do.
 Planner = Callable[[Company, tuple[str, ...]], Plan | str]
@@ -75,19 +81,19 @@ def rollback(installation: Installation, companies: Sequence[Company], *, step: 
     tree = installation.tenant_tree
 
     def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
+        del stamps
         settle_all(installation, connection)  # what a killed run applied is to be undone too
-        ids = {company.id: heads_of(stamps, company) for company in companies}
-        batches = {} if step else {one: ledger.last_batch(connection, one, heads) for one, heads in ids.items()}
+        batches = {} if step else {company.id: ledger.batches(connection, company.id) for company in companies}
 
         def plan(company: Company, heads: tuple[str, ...]) -> Plan | str:
-            applied = [revision.id for revision in tree.applied(heads)]
             if step is not None:
-                undo = applied[-step:]
+                # A plugin is taken away by uninstalling it: its rows are worth a snapshot.
+                undo = [one.id for one in tree.applied(heads) if not tree.begins_plugin(one.id)][-step:]
             else:
-                target = batches[company.id]
-                if target is None:
+                found = _last_batch(tree, batches[company.id], heads)
+                if found is None:
                     return "no run brought it to this state: name the number of revisions with --step"
-                undo = _above(tree.applied(target), applied)
+                undo = found
             return tree.downgrade_plan(heads, undo[::-1]) if undo else "nothing to roll back"
 
         return plan
@@ -185,6 +191,27 @@ def _found(planner: Planner, company: Company, stamps: Stamps) -> Plan | str | M
         raise  # the tree is not in order, whoever the company is
     except MigrationError as exc:
         return exc
+
+
+def _last_batch(
+    tree: Tree, batches: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], heads: tuple[str, ...]
+) -> list[str] | None:
+    """Return what the last of these runs applied, oldest first, if it brought a company to `heads`; else None.
+
+    Plugins may have been installed or uninstalled since.
+    """
+    applied = [revision.id for revision in tree.applied(heads)]
+
+    def without_plugins(ids: Sequence[str]) -> set[str]:
+        return {one for one in ids if not tree.is_of_plugin(one)}
+
+    for before, after in batches:
+        with suppress(UnknownState):
+            reached = [revision.id for revision in tree.applied(after)]
+            if without_plugins(reached) == without_plugins(applied):
+                new = _above(tree.applied(before), reached)
+                return [one for one in new if one in applied]
+    return None
 
 
 def _above(kept: Sequence[object], applied: Sequence[str]) -> list[str]:

@@ -26,7 +26,8 @@ def lint(installation: Installation, terms: Sequence[str] | None, *, every: bool
     """
     if terms and every:
         raise InvalidInput("revisions are named, and all are asked for", hint="Name revisions, or say --all.")
-    steps = installation.tenant_tree.upgrade_plan(()).steps
+    tree = installation.tenant_tree
+    steps = tree.upgrade_plan((), plugins=tree.folders.plugins.keys()).steps
     each = [[step] for step in steps]
     if terms:
         named = {_named(installation, term).id for term in terms}

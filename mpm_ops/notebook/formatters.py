@@ -68,7 +68,7 @@ def report(found: FleetReport) -> str:
 def status(found: FleetStatus) -> str:
     """Return how many companies are at which revision, and who needs attention below it."""
     rows = [
-        {"at": _cell(heads) or "base", "companies": number, "": "newest" if heads == found.newest else ""}
+        {"at": _cell(heads) or "base", "companies": number, "": "newest" if found.is_newest(heads) else ""}
         for heads, number in found.revisions.items()
     ]
     told: dict[str, Sequence[str]] = {"busy": found.busy, "failed last": found.failed_last, "drifted": found.drifted}

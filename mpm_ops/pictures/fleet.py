@@ -28,7 +28,8 @@ def revision_spread(status: FleetStatus, *, ax: Axes | None = None) -> Axes:
 
     counts = dict(list(status.revisions.items())[:MOST])  # the most frequent first
     bars = [
-        (_revision(heads, status), count, _GOOD if heads == status.newest else _WARN) for heads, count in counts.items()
+        (_revision(heads, status), count, _GOOD if status.is_newest(heads) else _WARN)
+        for heads, count in counts.items()
     ]
     if rare := status.revisions.keys() - counts.keys():
         bars.append((counted(len(rare), "other"), sum(status.revisions[heads] for heads in rare), _WARN))
@@ -39,7 +40,7 @@ def revision_spread(status: FleetStatus, *, ax: Axes | None = None) -> Axes:
     ax.bar_label(drawn, padding=4)
     ax.margins(x=0.1)
     name_bars(ax, [bar[0] for bar in bars], flat=True)
-    at = status.revisions.get(status.newest, 0)
+    at = sum(count for heads, count in status.revisions.items() if status.is_newest(heads))
     title = f"{at} of {counted(len(status.states), 'company')} at the newest revision"
     words(ax, title=title, across="", up="companies", flat=True)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -99,4 +100,4 @@ def fleet_over_time(report: FleetReport, *, ax: Axes | None = None) -> Axes:
 
 
 def _revision(heads: tuple[str, ...], status: FleetStatus) -> str:
-    return f"{', '.join(heads) or 'none'}{' (newest)' if heads == status.newest else ''}"
+    return f"{', '.join(heads) or 'none'}{' (newest)' if status.is_newest(heads) else ''}"

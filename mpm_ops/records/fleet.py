@@ -108,7 +108,7 @@ class DryRun:
 class FleetStatus:
     """The state of the fleet in one look."""
 
-    #: Heads of the code.
+    #: Heads of the code, for a company without plugins.
     newest: tuple[str, ...]
     #: How many companies are at which heads, the most frequent first.
     revisions: Mapping[tuple[str, ...], int]
@@ -127,6 +127,10 @@ class FleetStatus:
     def astray(self) -> list[CompanyState]:
         """The companies that are not at the newest revision, or cannot be reached."""
         return [one for one in self.states if one.state != "current"]
+
+    def is_newest(self, heads: tuple[str, ...]) -> bool:
+        """Whether nothing is pending at these heads; a company with plugins has more of them than one without."""
+        return heads == self.newest or any(one.state == "current" and one.heads == heads for one in self.states)
 
     @property
     def ok(self) -> bool:

@@ -60,7 +60,7 @@ def moves(report: FleetReport) -> list[tuple[str, str, int]]:
 def spread(status: FleetStatus) -> list[Bar]:
     """Return how many companies are at which revision, the most frequent first; last who is out of reach."""
     bars = [
-        Bar(revision=heads(at), companies=count, kind="newest" if at == status.newest else "behind")
+        Bar(revision=heads(at), companies=count, kind="newest" if status.is_newest(at) else "behind")
         for at, count in status.revisions.items()
     ]
     away = sum(state.heads is None for state in status.states)

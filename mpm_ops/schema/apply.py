@@ -264,7 +264,7 @@ class _Application:
         with nullcontext(self.live) if self.live else closing(LivePool()) as pool:
             pool.run(
                 LiveStep(
-                    places=self.plan.places,
+                    folders=self.plan.folders,
                     revision=step.revision,
                     direction=step.direction,
                     database=self.connection.info.dbname,

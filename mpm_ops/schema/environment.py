@@ -17,15 +17,15 @@ from mpm_ops.records import MAIN
 from mpm_ops.settings import Settings, load_settings
 
 
-def run_environment(metadata: sa.MetaData, *, own: Callable[[Settings], Path]) -> None:
+def run_environment(metadata: sa.MetaData, *, elsewhere: Callable[[Settings], Collection[Path]]) -> None:
     """Run the revisions that Alembic was asked for, on whichever of the two ways it was asked.
 
-    Plain Alembic, which has read an alembic.ini, is told here of the folder with the installation's `own` ones.
+    Plain Alembic, which has read an alembic.ini, is told here of the folders that it cannot name.
     Online, the connection comes from `config.attributes["connection"]`; from the shell name a database:
     `alembic -c tenant_migrations/alembic.ini -x database=mpm_company_1 upgrade head`.
     """
     if context.config.config_file_name is not None:
-        _add_place(own(load_settings()))
+        _add_folders(elsewhere(load_settings()))
     if context.is_offline_mode():
         context.configure(
             dialect_name="postgresql",
@@ -49,10 +49,10 @@ def run_environment(metadata: sa.MetaData, *, own: Callable[[Settings], Path]) -
             _run_online(opened, metadata)
 
 
-def _add_place(own: Path) -> None:
-    """Let Alembic find the revisions in one more folder; it reads them after env.py."""
-    if own.is_dir():
-        context.script.version_locations = [str(Path(context.script.dir) / "versions"), str(own)]
+def _add_folders(folders: Collection[Path]) -> None:
+    """Let Alembic find the revisions in more folders; it reads them after env.py."""
+    known = context.script.version_locations or [str(Path(context.script.dir) / "versions")]
+    context.script.version_locations = [*known, *(str(folder) for folder in folders if folder.is_dir())]
 
 
 def _run_online(connection: sa.Connection, metadata: sa.MetaData) -> None:

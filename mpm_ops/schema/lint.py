@@ -49,8 +49,8 @@ def lint(tree: Tree, ways: Sequence[Sequence[Step]], *, listed: Collection[str])
         for step in way:
             created |= {name.lower() for name in step.creates}
             path = paths[step.revision]
-            # An installation's own tables cannot be in the list, which comes with the code.
-            settled = None if Path(path).resolve().is_relative_to(tree.places[1].resolve()) else listed
+            # Tables of an installation's own, or of another package, cannot be in the list, which comes with the code.
+            settled = listed if tree.folders.is_shipped(path) else None
             subject = Subject(step=steps[step.revision], path=path, created=frozenset(created), listed=settled)
             found |= dict.fromkeys(_of_squawk(subject, said[step.revision]))
             found |= dict.fromkeys(in_upgrade(subject))

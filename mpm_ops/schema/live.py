@@ -15,7 +15,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from pathlib import Path
 
 import psycopg
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ import sqlalchemy as sa
 from mpm_ops.errors import MigrationError
 from mpm_ops.postgres import locks
 from mpm_ops.postgres.server import Server, translated
+from mpm_ops.schema.folders import Folders
 from mpm_ops.schema.plan import Direction
 
 #: The lock that a migration holds inside the company's database.
@@ -35,7 +35,7 @@ LIVE = "live"
 class LiveStep:
     """One live revision on one database: all that another process needs to know."""
 
-    places: tuple[Path, Path]
+    folders: Folders
     revision: str
     direction: Direction
     database: str
@@ -121,7 +121,6 @@ def run_live_step(step: LiveStep) -> None:
     """Run `step` here: what the spawned process does."""
     from mpm_ops.schema.trees import Tree  # loaded in the child alone
 
-    folder, own = step.places
     engine = Server(step.dsn).engine(step.database, application=step.application)
     try:
         with translated(), engine.connect() as connection:
@@ -131,7 +130,7 @@ def run_live_step(step: LiveStep) -> None:
                     connection.exec_driver_sql(f'SET ROLE "{step.owner}"')
                 connection.exec_driver_sql(f"SET statement_timeout = {step.statement_timeout:d}")
                 connection.commit()
-                tree = Tree(folder, own=own)
+                tree = Tree(step.folders.shipped, own=step.folders.own, plugins=step.folders.others)
                 tree.run_live(connection, step.direction, step.revision, before=step.before, after=step.after)
     finally:
         engine.dispose()

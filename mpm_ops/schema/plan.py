@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+
+from mpm_ops.schema.folders import Folders
 
 _CREATES_TABLE = re.compile(
     r"\bCREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:public\.)?\"?(\w+)", re.IGNORECASE
@@ -90,7 +92,7 @@ class Plan:
     before: tuple[str, ...]
     steps: Sequence[Step]
     #: The folders of the tree that made it: what another process needs for a live step.
-    places: tuple[Path, Path] = (Path(), Path())
+    folders: Folders = field(default_factory=lambda: Folders(shipped=Path(), own=Path()))
 
     @property
     def after(self) -> tuple[str, ...]:

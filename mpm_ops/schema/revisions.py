@@ -11,6 +11,7 @@ from alembic.script import Script, ScriptDirectory
 
 from mpm_ops.errors import RevisionError, UnknownState
 from mpm_ops.records import Revision
+from mpm_ops.schema.folders import Folders
 from mpm_ops.schema.plan import Direction
 
 Heads = tuple[str, ...]
@@ -42,8 +43,8 @@ def applied_in(scripts: ScriptDirectory, state: Heads) -> set[str]:
     if unknown:
         raise UnknownState(
             f"the database is at revision {', '.join(unknown)}, which this code does not know",
-            hint="It was migrated by newer code: update mpm-ops, or set MPM_OPS_TENANT_MIGRATIONS to the folder "
-            "that holds the revision.",
+            hint="It was migrated by newer code, or by a plugin that is not here: update mpm-ops, install the plugin's "
+            "package, or set MPM_OPS_TENANT_MIGRATIONS to the folder that holds the revision.",
         )
     found: set[str] = set()
     stack = list(state)
@@ -63,10 +64,42 @@ def effective(scripts: ScriptDirectory, heads: Iterable[str]) -> Heads:
     return tuple(sorted(set(heads) - covered))
 
 
-def route(scripts: ScriptDirectory, direction: Direction, before: Heads, target: str) -> list[RevisionStep]:
-    """What alembic.command.upgrade and downgrade do; there is no public name for it."""
-    found = scripts._upgrade_revs if direction == "upgrade" else scripts._downgrade_revs
-    return found(target, before)  # type: ignore[arg-type]  # Alembic's stub is narrower than its code
+def check_branches(scripts: ScriptDirectory, folders: Folders) -> None:
+    """Raise RevisionError when a branch has two heads, or a plugin's revision is on another branch than the plugin's.
+
+    A database without the plugin would get such a revision, too.
+    """
+    branches: dict[tuple[str, ...], list[str]] = {}
+    for head in scripts.get_heads():
+        script = scripts.get_revision(head)
+        labels = tuple(sorted(script.branch_labels))
+        branches.setdefault(labels, []).append(head)
+        plugin = folders.plugin_of(script.path)
+        if plugin and labels != (plugin,):
+            raise RevisionError(
+                f"revision {head} is in the folder of the plugin {plugin}, and on the branch "
+                f"{', '.join(labels) or 'without a label'}",
+                hint=f"The first revision of a plugin has branch_labels = ({plugin!r},) and down_revision = None; it "
+                "says by depends_on what it stands on.",
+            )
+    for labels, heads in branches.items():
+        if len(heads) > 1:
+            raise RevisionError(
+                f"two heads on the branch {', '.join(labels) or 'without a label'}: {' and '.join(sorted(heads))}",
+                hint="Set down_revision of one of them to the other.",
+            )
+
+
+def route(scripts: ScriptDirectory, direction: Direction, before: Heads, target: str | Heads) -> list[RevisionStep]:
+    """What alembic.command.upgrade and downgrade do; there is no public name for it.
+
+    Upgrades go in the order of `ordered`, whatever the order in which branches were read.
+    """
+    if direction == "downgrade":
+        return scripts._downgrade_revs(target, before)  # type: ignore[arg-type]  # the stub is narrower than the code
+    places = {script.revision: place for place, script in enumerate(ordered(scripts))}
+    steps = scripts._upgrade_revs(target, before)  # type: ignore[arg-type]  # as above
+    return sorted(steps, key=lambda step: places[str(step.to_revisions_no_deps[0])])
 
 
 def without_body(step: RevisionStep) -> RevisionStep:

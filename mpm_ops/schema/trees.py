@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import Script, ScriptDirectory
 
-from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError
+from mpm_ops.errors import AlreadyExists, InvalidInput, MigrationError, RevisionError
 from mpm_ops.records import Revision
 from mpm_ops.schema.autogenerate import IncludeObject
+from mpm_ops.schema.folders import Folders
+from mpm_ops.schema.placing import OWN_BRANCH, has_branch, place_of_new
 from mpm_ops.schema.plan import Direction, Plan, Preflight, Step
 from mpm_ops.schema.rendering import LOCK, Collector, alembic_border, is_live
 from mpm_ops.schema.revisions import (
@@ -26,6 +29,7 @@ from mpm_ops.schema.revisions import (
     applied_in,
     below,
     bracketed,
+    check_branches,
     effective,
     ordered,
     record,
@@ -36,43 +40,50 @@ from mpm_ops.schema.revisions import (
 #: Dated names sort in the order in which they were made.
 _FILE_NAME = "%(year)d_%(month).2d_%(day).2d_%(hour).2d%(minute).2d_%(slug)s"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_ -]{0,79}")
-#: Branch label of an installation's own revisions, which lie outside the shipped tree.
-OWN_BRANCH = "own"
 
 
 class Tree:
-    """One migration tree: the shipped folder, and an installation's own revisions beside it."""
+    """One migration tree: the core, an installation's own revisions, and a branch for each plugin.
 
-    def __init__(self, folder: Path, *, own: Path) -> None:
-        self._folder = folder
-        self._own = own
+    Every database is to have the core and the own revisions. A plugin's branch is for those that have it already, and
+    for those that are to get it: so what is newest follows from a database's own state.
+    """
+
+    def __init__(self, folder: Path, *, own: Path, plugins: Mapping[str, Path] | None = None) -> None:
+        self.folders = Folders(shipped=folder, own=own, others=plugins or {})
         self._loaded: ScriptDirectory | None = None
         self._plans: dict[tuple[str, Heads, object], Plan] = {}
 
-    def heads(self) -> Heads:
-        """Return the newest revisions as `alembic_version` would hold them, sorted. Read-only."""
+    def heads(self, state: Heads = (), *, plugins: Collection[str] = ()) -> Heads:
+        """Return the newest revisions for a database at `state`, as `alembic_version` would hold them, sorted.
+
+        Those of the core, the installation's own, the plugins that it has, and `plugins`. Read-only.
+        """
         scripts = self._scripts()
-        branches: dict[tuple[str, ...], list[str]] = {}
-        for head in scripts.get_heads():
-            script = scripts.get_revision(head)
-            branches.setdefault(tuple(sorted(script.branch_labels)), []).append(head)
-        for labels, heads in branches.items():
-            if len(heads) > 1:
-                raise RevisionError(
-                    f"two heads on the branch {', '.join(labels) or 'without a label'}: {' and '.join(sorted(heads))}",
-                    hint="Set down_revision of one of them to the other.",
-                )
-        return effective(scripts, scripts.get_heads())
+        check_branches(scripts, self.folders)
+        wanted = {"", *plugins, *self.plugins(state)}
+        found = [head for head in scripts.get_heads() if self._plugin_of(scripts, head) in wanted]
+        return effective(scripts, found)
+
+    def plugins(self, state: Heads) -> list[str]:
+        """Name the plugins whose branches a database at `state` has, sorted. Raises UnknownState. Read-only."""
+        scripts = self._scripts()
+        return sorted({self._plugin_of(scripts, one) for one in applied_in(scripts, state)} - {""})
 
     def revisions(self) -> list[Revision]:
-        """List every revision, oldest first. Read-only."""
+        """List every revision, those of all plugins among them, oldest first. Read-only."""
         return [record(script) for script in ordered(self._scripts())]
 
-    def pending(self, state: Heads) -> list[Revision]:
-        """List what an upgrade from `state` would apply, oldest first. Read-only."""
+    def revisions_for(self, state: Heads, *, plugins: Collection[str] = ()) -> list[Revision]:
+        """List the revisions that a database at `state` has or is to get, oldest first. Read-only."""
         scripts = self._scripts()
-        applied = applied_in(scripts, state)
-        return [record(script) for script in ordered(scripts) if script.revision not in applied]
+        its = applied_in(scripts, self.heads(state, plugins=plugins))
+        return [record(script) for script in ordered(scripts) if script.revision in its]
+
+    def pending(self, state: Heads, *, plugins: Collection[str] = ()) -> list[Revision]:
+        """List what an upgrade from `state` would apply, oldest first. Read-only."""
+        applied = applied_in(self._scripts(), state)
+        return [one for one in self.revisions_for(state, plugins=plugins) if one.id not in applied]
 
     def applied(self, state: Heads) -> list[Revision]:
         """List what has been applied in `state`, oldest first. Read-only."""
@@ -80,29 +91,45 @@ class Tree:
         applied = applied_in(scripts, state)
         return [record(script) for script in ordered(scripts) if script.revision in applied]
 
-    def upgrade_plan(self, before: Heads) -> Plan:
-        """Return the plan from `before` to the heads."""
-        key = ("upgrade", before, None)
+    def upgrade_plan(self, before: Heads, *, plugins: Collection[str] = ()) -> Plan:
+        """Return the plan from `before` to the newest revisions for it, and to those of `plugins`."""
+        key = ("upgrade", before, tuple(sorted(plugins)))
         if key not in self._plans:
-            self.heads()
-            applied_in(self._scripts(), before)
-            steps = self._render("upgrade", before, "heads") if self.pending(before) else []
-            self._plans[key] = Plan(before, tuple(steps), self.places)
+            pending = self.pending(before, plugins=plugins)
+            steps = self._render("upgrade", before, self.heads(before, plugins=plugins)) if pending else []
+            self._plans[key] = Plan(before, tuple(steps), self.folders)
         return self._plans[key]
+
+    def plugin_plan(self, before: Heads, name: str) -> Plan:
+        """Return the plan that brings the branch of one plugin, and of the rest only what it stands on."""
+        key = ("plugin", before, name)
+        if key not in self._plans:
+            scripts = self._scripts()
+            check_branches(scripts, self.folders)
+            heads = [head for head in scripts.get_heads() if self._plugin_of(scripts, head) == name]
+            applied = applied_in(scripts, before)
+            steps = self._render("upgrade", before, tuple(heads)) if not applied.issuperset(heads) else []
+            self._plans[key] = Plan(before, tuple(steps), self.folders)
+        return self._plans[key]
+
+    def without_plugin_plan(self, before: Heads, name: str) -> Plan:
+        """Return the plan that takes the branch of one plugin away. Raises MigrationError when others stand on it."""
+        its = [one.id for one in self.applied(before) if self.folders.plugin_of(one.path) == name]
+        return self.downgrade_plan(before, its[::-1])
 
     def plan_to(self, heads: Heads) -> Plan:
         """Return the plan from base to exactly `heads`, which need not be the newest. Raises UnknownState."""
         key = ("to", heads, None)
         if key not in self._plans:
-            applied_in(self._scripts(), heads)
-            steps: list[Step] = []
-            for head in heads:
-                steps += self._render("upgrade", steps[-1].after if steps else (), head)
-            self._plans[key] = Plan((), tuple(steps), self.places)
+            newest = effective(self._scripts(), heads)
+            self._plans[key] = Plan((), tuple(self._render("upgrade", (), newest) if newest else ()), self.folders)
         return self._plans[key]
 
     def downgrade_plan(self, before: Heads, undo: Sequence[str]) -> Plan:
-        """Return the plan that undoes the revisions `undo`, which must be the last ones applied; newest first."""
+        """Return the plan that undoes the revisions `undo`, which must be the last ones applied; newest first.
+
+        Raises MigrationError when a revision that is to stay stands on one of them.
+        """
         key = ("downgrade", before, tuple(undo))
         if key not in self._plans:
             scripts = self._scripts()
@@ -110,21 +137,22 @@ class Tree:
             for revision in undo:
                 state = steps[-1].after if steps else before
                 steps += self._render("downgrade", state, below(scripts.get_revision(revision)))
-            self._plans[key] = Plan(before, tuple(steps), self.places)
+            _refuse_more(steps, undo)
+            self._plans[key] = Plan(before, tuple(steps), self.folders)
         return self._plans[key]
 
     def rebuild_plan(self, before: Heads) -> Plan:
-        """Return the plan that rolls everything back and migrates again."""
+        """Return the plan that rolls everything back and migrates again, as a new database is: without plugins."""
         down = self.downgrade_plan(before, [revision.id for revision in reversed(self.applied(before))])
-        return Plan(before, (*down.steps, *self.upgrade_plan(down.after).steps), self.places)
+        return Plan(before, (*down.steps, *self.upgrade_plan(down.after).steps), self.folders)
 
     def shipped_only(self) -> Tree:
-        """Return the tree without the installation's own revisions."""
-        return Tree(self._folder, own=Path(os.devnull))
+        """Return the tree without the installation's own revisions, and without plugins of other packages."""
+        return Tree(self.folders.shipped, own=Path(os.devnull))
 
     def has_own(self) -> bool:
         """Whether there is a revision of the installation's own. Read-only."""
-        return any(OWN_BRANCH in script.branch_labels for script in ordered(self._scripts()))
+        return has_branch(self._scripts(), OWN_BRANCH)
 
     def check_name(self, name: str) -> None:
         """Raise InvalidInput or AlreadyExists for a name that a new revision cannot have. Read-only."""
@@ -142,24 +170,27 @@ class Tree:
         name: str,
         *,
         own: bool,
+        plugin: str = "",
         connection: sa.Connection | None = None,
         include_object: IncludeObject | None = None,
     ) -> Revision:
-        """Write a new revision file into the tree, or into the installation's `own` folder.
+        """Write a new revision file into the tree, into the installation's `own` folder, or into that of a `plugin`.
 
         With a `connection` it is filled from the difference between that database and the models, as far as
         `include_object` lets it.
         """
         self.check_name(name)
         self.heads()
-        if own:
-            self._own.mkdir(parents=True, exist_ok=True)
+        place = place_of_new(self._scripts(), self.folders, own=own, plugin=plugin)
+        Path(place["version_path"]).mkdir(parents=True, exist_ok=True)
+        self.folders = dataclasses.replace(self.folders)  # which looks anew for folders
         with alembic_border("the new revision"):
             made = alembic.command.revision(
-                self._config(connection=connection, include_object=include_object),
+                # A database that is compared with the models has to be at all heads, and has no plugin.
+                self._config(with_plugins=connection is None, connection=connection, include_object=include_object),
                 message=name,
                 autogenerate=connection is not None,
-                **self._place(self._scripts(), own=own),
+                **place,
             )
         self._loaded = None
         self._plans.clear()
@@ -167,30 +198,17 @@ class Tree:
             raise RevisionError("alembic made no revision file")
         return record(made)
 
-    def _place(self, scripts: ScriptDirectory, *, own: bool) -> dict[str, Any]:
-        if not own:
-            shipped = [h for h in scripts.get_heads() if OWN_BRANCH not in scripts.get_revision(h).branch_labels]
-            return {"head": shipped[0] if shipped else "base", "version_path": str(self._folder / "versions")}
-        if self.has_own():
-            return {"head": f"{OWN_BRANCH}@head", "version_path": str(self._own)}
-        # The first of a branch stands on what is shipped today, so that it never runs before it.
-        return {
-            "head": "base",
-            "branch_label": OWN_BRANCH,
-            "depends_on": list(scripts.get_heads()),
-            "version_path": str(self._own),
-        }
+    def _plugin_of(self, scripts: ScriptDirectory, revision: str) -> str:
+        return self.folders.plugin_of(scripts.get_revision(revision).path)
 
-    def _config(self, **attributes: Any) -> Config:
+    def _config(self, *, with_plugins: bool = True, **attributes: Any) -> Config:
         # Quiet: Alembic would tell on stdout what it writes, and stdout is for data.
         config = Config(stdout=io.StringIO(), cmd_opts=argparse.Namespace(quiet=True))
         # ConfigParser reads % as the start of an interpolation, in paths too.
-        config.set_main_option("script_location", str(self._folder).replace("%", "%%"))
+        config.set_main_option("script_location", str(self.folders.shipped).replace("%", "%%"))
         config.set_main_option("file_template", _FILE_NAME.replace("%", "%%"))
         config.set_main_option("path_separator", "newline")
-        places = [self._folder / "versions"]
-        if self._own.is_dir():
-            places.append(self._own)
+        places = [*self.folders.for_everybody, *(self.folders.plugins.values() if with_plugins else ())]
         config.set_main_option("version_locations", "\n".join(str(place).replace("%", "%%") for place in places))
         config.attributes.update(attributes)
         return config
@@ -203,6 +221,14 @@ class Tree:
                     loaded.get_heads()  # reads the files, which is where a broken one shows
                 self._loaded = loaded
             return self._loaded
+
+    def is_of_plugin(self, revision: str) -> bool:
+        """Whether a revision is on the branch of a plugin. Read-only."""
+        return bool(self._plugin_of(self._scripts(), revision))
+
+    def begins_plugin(self, revision: str) -> bool:
+        """Whether a revision is the first of a plugin's branch: undoing it takes the plugin away. Read-only."""
+        return self.is_of_plugin(revision) and self._scripts().get_revision(revision).down_revision is None
 
     def preflights(self, revisions: Sequence[str]) -> list[Preflight]:
         """Return the assertions that these revisions bring (`preflight = {name: SELECT of what would fail}`)."""
@@ -244,12 +270,7 @@ class Tree:
         with alembic_border(f"the {direction} of {revision}", live=True), environment:
             scripts.run_env()
 
-    @property
-    def places(self) -> tuple[Path, Path]:
-        """The shipped folder and the installation's own: what makes the same tree in another process."""
-        return self._folder, self._own
-
-    def _render(self, direction: Direction, before: Heads, target: str) -> list[Step]:
+    def _render(self, direction: Direction, before: Heads, target: str | Heads) -> list[Step]:
         scripts = self._scripts()
         collector = Collector(scripts, direction)
 
@@ -260,9 +281,16 @@ class Tree:
             ]
 
         config = self._config(output_buffer=collector, on_step=collector.cut)
-        environment = EnvironmentContext(
-            config, scripts, fn=steps, as_sql=True, starting_rev=list(before) or None, destination_rev=target
-        )
+        environment = EnvironmentContext(config, scripts, fn=steps, as_sql=True, starting_rev=list(before) or None)
         with alembic_border(f"the {direction} from {', '.join(before) or 'base'}"), environment:
             scripts.run_env()
         return collector.finished()
+
+
+def _refuse_more(steps: Sequence[Step], undo: Sequence[str]) -> None:
+    """Raise MigrationError when undoing has to undo revisions that nobody asked to undo."""
+    if others := {step.revision: step.message for step in steps if step.revision not in undo}:
+        raise MigrationError(
+            f"other revisions stand on what is to be undone: {', '.join(f'{one} {of}' for one, of in others.items())}",
+            hint="Undo those first; the ones of a plugin by `mpm-ops plugin uninstall`.",
+        )

@@ -130,7 +130,7 @@ def test_plain_alembic_finds_own_revisions(
     monkeypatch.setenv(f"MPM_OPS_{by}", str(place))
     with server.engine(empty).connect() as connection:
         made = Config(shipped("tenant_migrations") / "alembic.ini", attributes={"connection": connection})
-        alembic.command.upgrade(made, "heads")
+        alembic.command.upgrade(made, "own@head")
         connection.commit()
         with server.connect(empty) as plain:
             assert databases.stamps(plain, empty)[empty] == read_heads(plain) == ("o1",)

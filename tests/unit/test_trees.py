@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mpm_ops.errors import AlreadyExists, InvalidInput, RevisionError, UnknownState
+from mpm_ops.schema.folders import Folders
 from mpm_ops.schema.plan import Step
 from mpm_ops.schema.trees import Tree
 from mpm_ops.shipped import shipped
@@ -58,7 +59,7 @@ def rendered(own: Path, revision: str) -> Step:
 def test_the_shipped_tree_has_one_head_and_begins_with_the_core_branch(tmp_path: Path) -> None:
     tree = tenant_tree(tmp_path)
     assert len(tree.heads()) == 1
-    assert {revision.branch for revision in tree.revisions()} == {"core"}
+    assert {revision.branch for revision in tree.revisions_for(())} == {"core"}
     assert tree.pending(tree.heads()) == []
 
 
@@ -67,7 +68,7 @@ def test_a_plan_is_rendered_once_and_ends_at_the_heads(tmp_path: Path) -> None:
     plan = tree.upgrade_plan(())
     assert plan is tree.upgrade_plan(())
     assert plan.after == tree.heads()
-    assert [step.revision for step in plan.steps] == [revision.id for revision in tree.revisions()]
+    assert [step.revision for step in plan.steps] == [revision.id for revision in tree.revisions_for(())]
     assert plan.steps[0].creates
 
 
@@ -184,4 +185,5 @@ def test_a_revision_mended_within_the_second_in_as_many_letters_is_read_anew(tmp
 def test_the_same_statements_from_another_state_are_another_plan(tmp_path: Path) -> None:
     plan = tenant_tree(tmp_path).upgrade_plan(())
     assert plan.hash != dataclasses.replace(plan, before=("another",)).hash
-    assert plan.hash == dataclasses.replace(plan, places=(Path("a"), Path("b"))).hash
+    elsewhere = Folders(shipped=Path("a"), own=Path("b"))
+    assert plan.hash == dataclasses.replace(plan, folders=elsewhere).hash

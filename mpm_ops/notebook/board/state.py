@@ -29,7 +29,7 @@ def _summary(found: FleetStatus) -> str:
 def _spread(found: FleetStatus) -> str:
     rows = []
     for heads, number in found.revisions.items():
-        newest = heads == found.newest
+        newest = found.is_newest(heads)
         drawn = markup.bar(number / max(1, len(found.states)), kind="" if newest else "behind")
         rows.append(
             f"<tr><td>{escaped(', '.join(heads) or 'base')}</td><td>{number:,}</td><td>{drawn}</td>"
