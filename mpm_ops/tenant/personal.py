@@ -7,30 +7,16 @@ name in the schema `masked`. Masks are stable within a company, so that joins an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-
-class Mask(StrEnum):
-    """What is shown in a value's place; NULL stays NULL."""
-
-    #: Sixteen hex digits of a hash with the company's own key: equal values have equal masks, whatever their case,
-    #: in this company only.
-    PSEUDONYM = "pseudonym"
-    #: The first day of the year.
-    YEAR = "year"
-    #: Degrees with one place: ten kilometres or so.
-    COARSE = "coarse"
-    #: That there is something: free texts and documents in which anything may stand.
-    HIDDEN = "hidden"
-    #: The place of a mini-grid, a cluster or a village is shown; that of a customer's device is not.
-    PLACE = "place"
-
+from mpm_ops.tenant import plugin_tables
+from mpm_ops.tenant.masks import Mask
 
 #: Table -> column -> mask.
 PERSONAL: Final[Mapping[str, Mapping[str, Mask]]] = MappingProxyType(
-    {
+    dict(plugin_tables.PERSONAL)
+    | {
         "addresses": {"email": Mask.PSEUDONYM, "phone": Mask.PSEUDONYM, "street": Mask.PSEUDONYM},
         "agents": {"email": Mask.PSEUDONYM, "mobile_device_id": Mask.PSEUDONYM},
         "agent_transactions": {"mobile_device_id": Mask.PSEUDONYM},

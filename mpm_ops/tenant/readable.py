@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from mpm_ops.tenant import plugin_tables
+
 #: Stands for every column of a table, also those that later revisions add: for tables that hold no secret.
 EVERY_COLUMN: Final[tuple[str, ...]] = ()
 
 #: Tables that nobody reads: a row of password_resets is as good as a password.
-HIDDEN: Final[frozenset[str]] = frozenset({"password_resets"})
+HIDDEN: Final[frozenset[str]] = frozenset({"password_resets"}) | plugin_tables.HIDDEN
 
 _PLAIN = (
     "access_rate_payments",
@@ -268,4 +270,6 @@ READABLE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         # Not: token, key.
         "sms_android_settings": ("id", "url", "callback", "created_at", "updated_at"),
     }
+    | dict.fromkeys(plugin_tables.PLAIN, EVERY_COLUMN)
+    | dict(plugin_tables.LISTED)
 )

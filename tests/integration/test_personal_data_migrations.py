@@ -11,10 +11,11 @@ from mpm_ops.companies.findings import AuditKind
 from mpm_ops.errors import QueryError, ServerError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
-from mpm_ops.tenant.personal import PERSONAL, Mask
+from mpm_ops.tenant.masks import Mask
+from mpm_ops.tenant.personal import PERSONAL
 from tests.integration.test_fleet import FAST, revise, statuses
 from tests.integration.test_migrations import Register, own_revision
-from tests.integration.test_personal_data import acme
+from tests.integration.test_personal_data import CORE, acme
 
 __all__ = ["acme"]  # a fixture
 
@@ -175,7 +176,7 @@ def made_older(server: Server, company: Company) -> None:
         tenant.execute("DROP SCHEMA masked CASCADE")
         tenant.execute(sql.SQL("DROP OWNED BY {personal}").format(**names))
         tenant.execute(sql.SQL("DROP ROLE {personal}").format(**names))
-        for table in PERSONAL:
+        for table in CORE:
             tenant.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(table), names["read"]))
 
 
