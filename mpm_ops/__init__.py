@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mpm_ops.ops import Ops, connect, login
     from mpm_ops.records import Company, CompanyState, FleetReport, Outcome, Plugin, Revision, Status
     from mpm_ops.settings import Settings
+    from mpm_ops.tenant.manifests import PluginManifest
 
 __all__ = [
     "Company",
@@ -36,6 +37,7 @@ __all__ = [
     "Ops",
     "Outcome",
     "Plugin",
+    "PluginManifest",
     "Policy",
     "Result",
     "Revision",
@@ -60,6 +62,7 @@ _PLACES = {
     "Ops": "mpm_ops.ops",
     "Outcome": "mpm_ops.records",
     "Plugin": "mpm_ops.records",
+    "PluginManifest": "mpm_ops.tenant.manifests",
     "Policy": "mpm_ops.fleet.policy",
     "Result": "mpm_ops.analysis.result",
     "Revision": "mpm_ops.records",

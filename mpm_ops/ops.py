@@ -32,6 +32,7 @@ from mpm_ops.companies import (
     migrations,
     missing_databases,
     new_migration,
+    plugins,
     reaper,
     runs,
     safety,
@@ -53,8 +54,6 @@ from mpm_ops.companies.member import RunMember
 from mpm_ops.companies.reconcile import Reconciled
 from mpm_ops.companies.registration import checked
 from mpm_ops.companies.rehearsal import Rehearsal
-from mpm_ops.demo.business import generate
-from mpm_ops.demo.load import load
 from mpm_ops.demo.profiles import Profile, sized
 from mpm_ops.errors import Refused, UsageError
 from mpm_ops.figures.figures import Figures
@@ -67,6 +66,7 @@ from mpm_ops.records import (
     Asked,
     Company,
     CompanyDrift,
+    CompanyPlugin,
     CompanyState,
     Deviation,
     DryRun,
@@ -164,6 +164,32 @@ class Ops:
         """
         return registering.check(self._installation, checked(values))
 
+    def company_plugins(self, company: int | str) -> list[CompanyPlugin]:
+        """List all plugins by id, and how each stands with a company. Raises UnknownCompany. Read-only."""
+        return plugins.listed(self._installation, self.get_company(company))
+
+    def install_plugin(self, company: int | str, plugin: int | str) -> FleetReport:
+        """Bring a plugin's tables and rows to a company; again, it changes nothing.
+
+        Raises UnknownCompany, UnknownPlugin.
+        """
+        return plugins.install(self._installation, self.get_company(company), plugin)
+
+    def uninstall_plugin(self, company: int | str, plugin: int | str, *, drop_data: bool = False) -> FleetReport:
+        """Take a plugin's tables and rows from a company; the notes name the copy of its database that is kept.
+
+        Raises UnknownCompany, UnknownPlugin; Refused where tables are to go and `drop_data` does not say so.
+        """
+        return plugins.uninstall(self._installation, self.get_company(company), plugin, drop_data=drop_data)
+
+    def enable_plugin(self, company: int | str, plugin: int | str) -> FleetReport:
+        """Switch an installed plugin on. Raises UnknownCompany, UnknownPlugin, UsageError when it is not installed."""
+        return plugins.enable(self._installation, self.get_company(company), plugin)
+
+    def disable_plugin(self, company: int | str, plugin: int | str) -> FleetReport:
+        """Switch an installed plugin off and keep its data. Raises UnknownCompany, UnknownPlugin, UsageError."""
+        return plugins.disable(self._installation, self.get_company(company), plugin)
+
     def fill_demo(
         self, company: Company, profile: Profile, *, until: dt.date, on_rows: OnRows = lambda *_: None
     ) -> int:
@@ -173,6 +199,8 @@ class Ops:
         behind. Its tables are locked meanwhile. Raises AlreadyExists when it has customers.
         """
         load_whole("numpy")
+        from mpm_ops.demo.business import generate
+        from mpm_ops.demo.load import load
 
         role = self.settings.owner_role
         with self._installation.server_of(company).connect(company.database, role=role) as connection:
@@ -266,10 +294,13 @@ class Ops:
         return new_migration.central(self._installation, name, autogenerate=autogenerate, own=own)
 
     def make_migration_tenant(
-        self, name: str, *, autogenerate: bool = False, own: bool = not is_checkout()
+        self, name: str, *, autogenerate: bool = False, own: bool = not is_checkout(), plugin: str = ""
     ) -> Revision:
-        """Write a new revision file of the company databases: into the tree, or into the installation's own folder."""
-        return new_migration.tenant(self._installation, name, autogenerate=autogenerate, own=own)
+        """Write a new revision file of the company databases: into the tree, or into the installation's own folder.
+
+        With the name of a `plugin` it goes on that plugin's branch, into its folder. Raises UnknownPlugin.
+        """
+        return new_migration.tenant(self._installation, name, autogenerate=autogenerate, own=own, plugin=plugin)
 
     def migrate_tenant(
         self,

@@ -206,6 +206,36 @@ def plugins(connection: psycopg.Connection) -> list[Plugin]:
         return cursor.execute("SELECT id, name, usage_type, description FROM mpm_plugins ORDER BY id").fetchall()
 
 
+def find_plugin(connection: psycopg.Connection, term: int | str) -> Plugin:
+    """Return the plugin with this id or name. Raises UnknownPlugin with near misses as its hint. Read-only."""
+    known = plugins(connection)
+    text = str(term).strip()
+    for plugin in known:
+        if text.casefold() == plugin.name.casefold() or text == str(plugin.id):
+            return plugin
+    names = {plugin.name.casefold(): plugin.name for plugin in known}
+    near = [names[one] for one in difflib.get_close_matches(text.casefold(), names, n=3)]
+    raise UnknownPlugin(
+        f"there is no plugin {text[:80]!r}",
+        hint=f"Is it {', '.join(near)}?" if near else "`mpm-ops plugins` lists them.",
+    )
+
+
+def add_plugin(connection: psycopg.Connection, name: str, usage_type: str, description: str) -> Plugin:
+    """Enter a plugin of another package, unless it is there; its id is above those that MPM gives out."""
+    with connection.transaction():
+        connection.execute("LOCK TABLE mpm_plugins IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute(
+            """
+            INSERT INTO mpm_plugins (id, name, usage_type, description)
+            SELECT greatest(max(id), 999) + 1, %(name)s, %(usage)s, %(description)s FROM mpm_plugins
+            ON CONFLICT (name) DO NOTHING
+            """,
+            {"name": name, "usage": usage_type, "description": description},
+        )
+    return find_plugin(connection, name)
+
+
 def chosen_plugins(connection: psycopg.Connection, ids: Collection[int]) -> list[Plugin]:
     """Return the plugins with these ids. Raises UnknownPlugin for one that does not exist. Read-only."""
     if not ids:

@@ -27,6 +27,7 @@ COMMANDS = {
         "company": ("companies", "Show one company."),
         "demo-data": ("demo_data", "Fill a company with a made-up business of any size, the same for the same seed."),
         "plugins": ("companies", "List the plugins that a company may install."),
+        "plugin": ("plugins", "Plugins of a company: their tables, rows and switches."),
         "reconcile": (
             "companies",
             "Finish or undo registrations that a crash left half done; drop logins whose time is over.",

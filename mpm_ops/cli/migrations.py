@@ -65,13 +65,18 @@ def make_migration(name: MigrationName, autogenerate: Autogenerate = False, own:
         typer.echo(ops.make_migration(name, autogenerate=autogenerate, own=own).path)
 
 
-def make_migration_tenant(name: MigrationName, autogenerate: Autogenerate = False, own: Own = _OWN) -> None:
+def make_migration_tenant(
+    name: MigrationName,
+    autogenerate: Autogenerate = False,
+    own: Own = _OWN,
+    plugin: Annotated[str, typer.Option("--plugin", help="On the branch of this plugin, in its folder.")] = "",
+) -> None:
     """Make a new migration of the company databases.
 
     Example: mpm-ops make-migration-tenant add_meter_phase
     """
     with mpm_ops.connect() as ops:
-        made = ops.make_migration_tenant(name, autogenerate=autogenerate, own=own)
+        made = ops.make_migration_tenant(name, autogenerate=autogenerate, own=own, plugin=plugin)
         typer.echo(made.path)
         if autogenerate:
             lint_new(ops, made)

@@ -19,6 +19,7 @@ from mpm_ops.records import MAIN, Company
 from mpm_ops.schema.apply import apply, read_heads
 from mpm_ops.settings import Settings
 from mpm_ops.shipped import shipped
+from mpm_ops.tenant.manifests import manifests
 
 if TYPE_CHECKING:
     from mpm_ops.records import Revision
@@ -103,7 +104,8 @@ class Installation:
         """The revisions of the company databases."""
         from mpm_ops.schema.trees import Tree
 
-        return Tree(shipped("tenant_migrations"), own=self.settings.own_tenant_migrations)
+        plugins = {name: one.folder for name, one in manifests().items()}
+        return Tree(shipped("tenant_migrations"), own=self.settings.own_tenant_migrations, plugins=plugins)
 
     def forget_trees(self) -> None:
         """Read both trees anew at their next use."""

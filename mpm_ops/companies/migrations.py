@@ -110,7 +110,7 @@ def go(
         planned=[_planned(course, company) for company in course.companies],
         work=work,
         idle=idle(course, failing),
-        plans=[_summary(plan) for plan in course.distinct.values()],
+        plans=[summary(plan) for plan in course.distinct.values()],
         notes=[*course.notes, *(f"{one}: {course.wrong[one.id]}; put right" for one in misled)],
         refused=refused,
         resumes=resumes,
@@ -173,7 +173,8 @@ def idle(course: Course, failing: Mapping[int, MpmOpsError]) -> list[Outcome]:
     return found
 
 
-def _summary(plan: Plan) -> dict[str, object]:
+def summary(plan: Plan) -> dict[str, object]:
+    """Return what the ledger has to know of a plan."""
     steps = [
         {"revision": step.revision, "direction": step.direction, "hash": step.hash, "after": step.after}
         for step in plan.steps

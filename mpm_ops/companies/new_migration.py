@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.scratch import scratch_name
-from mpm_ops.errors import MigrationError
+from mpm_ops.errors import InvalidInput, MigrationError, UnknownPlugin
 from mpm_ops.postgres import databases
 from mpm_ops.records import Revision
 from mpm_ops.schema.apply import apply, read_heads
@@ -32,12 +32,15 @@ def central(installation: Installation, name: str, *, autogenerate: bool, own: b
         return tree.new_revision(name, own=own, connection=engine)
 
 
-def tenant(installation: Installation, name: str, *, autogenerate: bool, own: bool) -> Revision:
+def tenant(installation: Installation, name: str, *, autogenerate: bool, own: bool, plugin: str = "") -> Revision:
     """Write a revision of the company databases, filled by comparing a new one with the models when `autogenerate`.
 
-    The models know nothing of what the installation's own revisions made: that is not proposed to be dropped.
+    The models know nothing of what the installation's own revisions made: that is not proposed to be dropped. Nor do
+    they know tables of plugins: a revision of a `plugin` is filled by hand.
     """
     tree = installation.tenant_tree
+    if plugin:
+        return tree.new_revision(name, own=False, plugin=_checked(tree, plugin, autogenerate=autogenerate))
     if not autogenerate:
         return tree.new_revision(name, own=own)
     tree.check_name(name)
@@ -53,6 +56,19 @@ def tenant(installation: Installation, name: str, *, autogenerate: bool, own: bo
         made = shipped.new_revision(name, own=False, connection=of_shipped)
     installation.forget_trees()
     return made
+
+
+def _checked(tree: Tree, plugin: str, *, autogenerate: bool) -> str:
+    """Return the name of a plugin as its folder has it. Raises UnknownPlugin, InvalidInput."""
+    known = {name.casefold(): name for name in tree.folders.plugins}
+    if (name := known.get(plugin.casefold())) is None:
+        raise UnknownPlugin(
+            f"no plugin named {plugin[:80]!r} has a folder for migrations",
+            hint=f"These have: {', '.join(sorted(known.values()))}.",
+        )
+    if autogenerate:
+        raise InvalidInput("a plugin's tables have no models to compare with", hint="Leave --autogenerate out.")
+    return name
 
 
 @contextmanager

@@ -13,17 +13,17 @@ import psycopg
 
 from mpm_ops.central import ledger, registry
 from mpm_ops.companies import analysts
-from mpm_ops.companies.grants import grant, reading_list
+from mpm_ops.companies.grants import after_step, grant, reading_list
 from mpm_ops.companies.installation import Installation
+from mpm_ops.companies.plugin_rows import installing
 from mpm_ops.companies.registration import Registration
 from mpm_ops.companies.template import ensure_template, template_heads
 from mpm_ops.errors import MpmOpsError, ProvisionError
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import MAIN, Company, Plugin
+from mpm_ops.schema.apply import Manner, apply
 
-#: What plugins.status says of an installed plugin.
-PLUGIN_ACTIVE = 1
 #: The steps in their order; the ledger holds the names of those that are through.
 STEPS = ("central", "roles", "clone", "grants", "data", "activate")
 
@@ -242,8 +242,20 @@ def _open_database(saga: _Saga) -> None:
     ledger.step_done(saga.connection, saga.company_id, "grants")
 
 
+def _install_plugins(saga: _Saga) -> None:
+    """Bring the branches of the chosen plugins; most have tables."""
+    tree = saga.installation.tenant_tree
+    plan = tree.upgrade_plan(template_heads(saga.installation), plugins=[plugin.name for plugin in saga.plugins])
+    if plan.steps:
+        owner = saga.installation.settings.owner_role
+        manner = Manner(after=lambda step: after_step(step, saga.database))
+        apply(saga.server, saga.database, plan, owner=owner, manner=manner)
+
+
 def _fill(saga: _Saga) -> None:
+    _install_plugins(saga)
     given = saga.registration
+    folders = saga.installation.tenant_tree.folders.plugins
     owner = saga.installation.settings.owner_role
     with saga.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
         tenant.execute(saga.commit_mode)
@@ -268,10 +280,9 @@ def _fill(saga: _Saga) -> None:
             },
         )
         tenant.execute("UPDATE main_settings SET company_name = %s, usage_type = %s", [given.name, given.usage_type])
-        tail = ["Settings", *(plugin.name for plugin in saga.plugins)]
-        tenant.cursor().executemany("INSERT INTO registration_tail (component) VALUES (%s)", [[name] for name in tail])
-        active = [[plugin.id, PLUGIN_ACTIVE] for plugin in saga.plugins]
-        tenant.cursor().executemany("INSERT INTO plugins (mpm_plugin_id, status) VALUES (%s, %s)", active)
+        tenant.execute("INSERT INTO registration_tail (component) VALUES ('Settings')")
+        for plugin in saga.plugins:
+            tenant.execute(installing(plugin, folders.get(plugin.name)).encode())
     ledger.step_done(saga.connection, saga.company_id, "data")
 
 

@@ -14,7 +14,7 @@ from mpm_ops.records.access import (
     Reaped,
 )
 from mpm_ops.records.checks import CompanyDrift, Difference, Finding, Level, Linted
-from mpm_ops.records.company import MAIN, Company, CompanyState, CompanyStatus, Plugin
+from mpm_ops.records.company import MAIN, Company, CompanyPlugin, CompanyState, CompanyStatus, Plugin
 from mpm_ops.records.course import Step, course
 from mpm_ops.records.fleet import Applied, DryRun, FleetStatus, PlannedSql, Revision, Run, SharedRun
 from mpm_ops.records.report import Cause, Failure, FleetReport, Outcome, Status, counted
@@ -29,6 +29,7 @@ __all__ = [
     "Cause",
     "Company",
     "CompanyDrift",
+    "CompanyPlugin",
     "CompanyState",
     "CompanyStatus",
     "Deviation",

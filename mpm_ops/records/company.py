@@ -50,6 +50,20 @@ class Plugin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompanyPlugin:
+    """How a plugin stands with a company."""
+
+    #: mpm_plugins.id; 0 for one of another package that nobody has installed yet.
+    id: int
+    name: str
+    usage_type: str
+    #: 'enabled', 'disabled', 'not installed', or 'unfinished': with tables, without rows; installing completes it.
+    state: str
+    #: Whether the company has tables of it.
+    tables: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompanyState:
     """Which revision a company database is at, beside where it should be."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from mpm_ops.errors import RevisionError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:
@@ -24,7 +26,13 @@ class Folders:
         """The folders of all plugins by name, which is the label of their branch too."""
         place = self.shipped / "plugins"
         shipped = sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
-        return {path.name: path for path in shipped if path.name != "__pycache__"} | dict(self.others)
+        found = {path.name: path for path in shipped if path.name != "__pycache__"}
+        if taken := sorted(found.keys() & self.others.keys()):
+            raise RevisionError(
+                f"a package brings a plugin named {taken[0]}, and one of that name is shipped",
+                hint="Rename it in its manifest and on its branch.",
+            )
+        return found | dict(self.others)
 
     @property
     def for_everybody(self) -> list[Path]:

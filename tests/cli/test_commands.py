@@ -31,8 +31,10 @@ def commands() -> list[str]:
     names = list(group.commands)  # type: ignore[attr-defined]  # Click's group
     servers = list(group.commands["server"].commands)  # type: ignore[attr-defined]  # the same
     analysts = list(group.commands["analyst"].commands)  # type: ignore[attr-defined]  # the same
-    alone = [name for name in names if name not in ("server", "analyst")]
-    return alone + [f"server {name}" for name in servers] + [f"analyst {name}" for name in analysts]
+    plugins = list(group.commands["plugin"].commands)  # type: ignore[attr-defined]  # the same
+    alone = [name for name in names if name not in ("server", "analyst", "plugin")]
+    groups = {"server": servers, "analyst": analysts, "plugin": plugins}
+    return alone + [f"{name} {command}" for name, its in groups.items() for command in its]
 
 
 def test_the_overview_says_what_the_commands_say() -> None:
@@ -71,6 +73,11 @@ def test_the_commands_of_mpm_are_there() -> None:
         "migrate-tenant-rollback",
         "migrate-tenant-status",
         "pause",
+        "plugin disable",
+        "plugin enable",
+        "plugin install",
+        "plugin list",
+        "plugin uninstall",
         "plugins",
         "query",
         "reap",

@@ -35,7 +35,7 @@ def begun(ops: Ops, server: Server, companies: Sequence[Company]) -> Iterator[Ca
             action="migrate-tenant",
             operator="somebody",
             policy={},
-            plans=[migrations._summary(plan) for plan in course.distinct.values()],
+            plans=[migrations.summary(plan) for plan in course.distinct.values()],
             planned=[migrations._planned(course, company) for company in companies],
             idle={},
         )

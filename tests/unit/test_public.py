@@ -21,6 +21,7 @@ def test_public_names() -> None:
         "Ops",
         "Outcome",
         "Plugin",
+        "PluginManifest",
         "Policy",
         "Result",
         "Revision",
