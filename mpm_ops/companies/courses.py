@@ -123,14 +123,14 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
                 return f"its database was replaced since, by run {replaced[company.id]}"
             if heads == outcome.before:
                 return f"what run {run_id} applied is undone already"
-            if heads != outcome.after:
+            undo = _last_batch(tree, [(outcome.before, outcome.after)], heads)
+            if undo is None:
                 left, now = (", ".join(one) or "base" for one in (outcome.after, heads))
                 raise MigrationError(
                     f"run {run_id} left it at {left}, and it is at {now} now",
                     hint=f"Undo the later runs first: mpm-ops history {company.id}",
                 )
-            applied = [revision.id for revision in tree.applied(heads)]
-            return tree.downgrade_plan(heads, _above(tree.applied(outcome.before), applied)[::-1])
+            return tree.downgrade_plan(heads, undo[::-1])
 
         return plan
 
@@ -210,7 +210,8 @@ def _last_batch(
             reached = [revision.id for revision in tree.applied(after)]
             if without_plugins(reached) == without_plugins(applied):
                 new = _above(tree.applied(before), reached)
-                return [one for one in new if one in applied]
+                if undo := [one for one in new if one in applied]:
+                    return undo
     return None
 
 

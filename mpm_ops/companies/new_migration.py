@@ -15,6 +15,7 @@ from mpm_ops.postgres import databases
 from mpm_ops.records import Revision
 from mpm_ops.schema.apply import apply, read_heads
 from mpm_ops.schema.autogenerate import without_own
+from mpm_ops.shipped import is_checkout
 
 if TYPE_CHECKING:
     from mpm_ops.schema.trees import Tree
@@ -65,6 +66,11 @@ def _checked(tree: Tree, plugin: str, *, autogenerate: bool) -> str:
         raise UnknownPlugin(
             f"no plugin named {plugin[:80]!r} has a folder for migrations",
             hint=f"These have: {', '.join(sorted(known.values()))}.",
+        )
+    if name not in tree.folders.others and not is_checkout():
+        raise InvalidInput(
+            f"the migrations of {name} come with mpm-ops",
+            hint="What you add to its tables goes into a migration of your own.",
         )
     if autogenerate:
         raise InvalidInput("a plugin's tables have no models to compare with", hint="Leave --autogenerate out.")

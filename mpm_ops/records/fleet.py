@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mpm_ops.records.company import CompanyState
@@ -130,7 +131,11 @@ class FleetStatus:
 
     def is_newest(self, heads: tuple[str, ...]) -> bool:
         """Whether nothing is pending at these heads; a company with plugins has more of them than one without."""
-        return heads == self.newest or any(one.state == "current" and one.heads == heads for one in self.states)
+        return heads == self.newest or heads in self._current
+
+    @cached_property
+    def _current(self) -> frozenset[tuple[str, ...] | None]:
+        return frozenset(one.heads for one in self.states if one.state == "current")
 
     @property
     def ok(self) -> bool:

@@ -41,11 +41,18 @@ class Folders:
 
     def plugin_of(self, path: str) -> str:
         """Return the name of the plugin that a revision file is of; empty when it is of none."""
-        return self._by_folder.get(Path(path).parent.resolve(), "")
+        folder = str(Path(path).parent)
+        if folder not in self._resolved:
+            self._resolved[folder] = self._by_folder.get(Path(folder).resolve(), "")
+        return self._resolved[folder]
 
     def is_shipped(self, path: str) -> bool:
         """Whether a revision file came with the code, and not from the installation or from another package."""
         return Path(path).resolve().is_relative_to(self.shipped.resolve())
+
+    @cached_property
+    def _resolved(self) -> dict[str, str]:
+        return {}
 
     @cached_property
     def _by_folder(self) -> dict[Path, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,9 +18,16 @@ from mpm_ops.schema.plan import Direction
 Heads = tuple[str, ...]
 
 
-def ordered(scripts: ScriptDirectory) -> list[Script]:
+@lru_cache(maxsize=8)  # a fleet with plugins is in many states, and all of them are looked up in one tree
+def by_id(scripts: ScriptDirectory) -> Mapping[str, Script]:
+    """All revisions by their ids."""
+    return {script.revision: script for script in scripts.walk_revisions()}
+
+
+@lru_cache(maxsize=8)
+def ordered(scripts: ScriptDirectory) -> Sequence[Script]:
     """All revisions, each after everything that it builds on; equal ones by file name."""
-    waiting = {script.revision: script for script in scripts.walk_revisions()}
+    waiting = by_id(scripts)
     found: list[Script] = []
     placed: set[str] = set()
     for script in sorted(waiting.values(), key=lambda script: (Path(script.path).name, script.revision)):
@@ -33,12 +41,12 @@ def ordered(scripts: ScriptDirectory) -> list[Script]:
             if done.revision not in placed:
                 placed.add(done.revision)
                 found.append(done)
-    return found
+    return tuple(found)
 
 
 def applied_in(scripts: ScriptDirectory, state: Heads) -> set[str]:
     """Return the ids of all revisions that a database at `state` has. Raises UnknownState."""
-    known = {script.revision: script for script in scripts.walk_revisions()}
+    known = by_id(scripts)
     unknown = [head for head in state if head not in known]
     if unknown:
         raise UnknownState(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 import secrets
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from mpm_ops.postgres.server import Server
 from mpm_ops.records import CompanyPlugin
 from mpm_ops.schema.apply import LOCK
 from mpm_ops.schema.drift import Catalog, read_catalog
+from mpm_ops.shipped import shipped
 from tests.conftest import PREFIX, clean
 from tests.integration.test_migrations import Register, core_head, own_revision
 from tests.unit.test_plugin_tables import FACTS_BY_PLUGIN, TABLES
@@ -282,11 +285,16 @@ def test_a_rollback_passes_by_plugins_that_were_installed_since(ops: Ops, acme: 
     ops.forget_revisions()
     assert ops.migrate_tenant().ok
     ops.install_plugin(acme.id, "CalinMeter")
-    report = ops.rollback_tenant()
-    assert report.counts[Status.DONE] == 1
+    assert ops.rollback_tenant().counts[Status.DONE] == 1
     assert standing(ops, acme, "CalinMeter").tables
     assert [one.id for one in ops.tenant_revisions(ops.tenant_states()[0].heads or ())][-1] == "o1"
     assert ops.tenant_states()[0].pending == ("o1",)
+    run_id = ops.migrate_tenant().run_id
+    assert run_id is not None
+    ops.install_plugin(acme.id, "StronMeter")
+    assert ops.rollback_run(run_id).counts[Status.DONE] == 1
+    assert ops.tenant_states()[0].pending == ("o1",)
+    assert {one.name for one in ops.company_plugins(acme.id) if one.tables} == {"CalinMeter", "StronMeter"}
 
 
 def test_what_a_plugin_stands_on_is_not_rolled_back_under_it(ops: Ops, acme: Company, server: Server) -> None:
@@ -311,58 +319,28 @@ def test_a_company_that_somebody_migrates_is_busy(ops: Ops, acme: Company, serve
     assert (catalog(server, acme), rows(server, acme)) == (before, ([], []))
 
 
-MANIFEST = '''"""A plugin for heat pumps, as a company of its own may write one."""
-
-from pathlib import Path
-
-from mpm_ops import PluginManifest
-
-plugin = PluginManifest(
-    name="AcmeHeatPump",
-    description="Reads heat pumps.",
-    folder=Path(__file__).parent / "migrations",
+#: The documentation, whose example is tried here.
+BLOCKS = re.findall(
+    r"^```\w+\n(.*?)^```", (shipped("tenant_migrations") / "plugins/README.md").read_text(), re.M | re.S
 )
-'''
-REVISION = '''"""AcmeHeatPump: heat pumps and who has them."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "acme00000001"
-down_revision = None
-branch_labels = ("AcmeHeatPump",)
-depends_on = "{core}"
-
-
-def upgrade() -> None:
-    op.create_table(
-        "acme_heat_pumps",
-        sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True),
-        sa.Column("person_id", sa.BigInteger(), sa.ForeignKey("people.id"), index=True),
-    )
-    op.create_table("acme_settings", sa.Column("every", sa.Integer(), nullable=False))
-
-
-def downgrade() -> None:
-    op.drop_table("acme_settings")
-    op.drop_table("acme_heat_pumps")
-'''
-INSTALL = "INSERT INTO acme_settings (every) SELECT 5 WHERE NOT EXISTS (SELECT FROM acme_settings);"
+ENTRY_POINT, MANIFEST, REVISION, INSTALL = BLOCKS
 
 
 @pytest.fixture
 def heat_pump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package with a plugin, as pip leaves one; returns the folder with its migrations."""
-    package = f"acme_heat_pump_{secrets.token_hex(3)}"
+    package = f"acme_heat_pump_{secrets.token_hex(3)}"  # a module is imported once, and tests change it
+    ((name, value),) = tomllib.loads(ENTRY_POINT)["project"]["entry-points"]["mpm_ops.plugins"].items()
+    value = value.replace("acme_heat_pump", package)
     migrations = tmp_path / "site" / package / "migrations"
     migrations.mkdir(parents=True)
     (migrations.parent / "__init__.py").write_text(MANIFEST)
-    (migrations / "2026_12_01_1000_acme_heat_pump.py").write_text(REVISION.format(core=core_head()))
+    (migrations / "2026_12_01_1000_acme_heat_pump.py").write_text(REVISION)
     (migrations / "install.sql").write_text(INSTALL)
     info = tmp_path / "site" / f"{package}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[mpm_ops.plugins]\nheat-pump = {package}:plugin\n")
+    (info / "entry_points.txt").write_text(f"[mpm_ops.plugins]\n{name} = {value}\n")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     return migrations
 
@@ -412,11 +390,10 @@ def test_a_branch_that_ends_outside_a_transaction_gets_its_rows_after_it(
     heat_pump: Path, ops: Ops, acme: Company, server: Server
 ) -> None:
     (heat_pump / "2026_12_01_1001_index.py").write_text(
-        REVISION.format(core=core_head())
-        .replace('"acme00000001"', '"acme00000002"')
+        REVISION.replace('"acme00000001"', '"acme00000002"')
         .replace("down_revision = None", 'down_revision = "acme00000001"')
         .replace('("AcmeHeatPump",)', "None")
-        .replace(f'depends_on = "{core_head()}"', "depends_on = None")
+        .replace('depends_on = "04bc7f5ad834"', "depends_on = None")
         .partition("def upgrade")[0]
         + "def upgrade() -> None:\n"
         "    with op.get_context().autocommit_block():\n"
