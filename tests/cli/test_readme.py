@@ -22,7 +22,7 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_every_command_named_exists() -> None:
-    named = set(re.findall(r"`mpm-ops ((?:(?:server|analyst) )?[a-z][a-z-]+)", README))
+    named = set(re.findall(r"`mpm-ops ((?:(?:server|analyst|plugin) )?[a-z][a-z-]+)", README))
     assert named - {"server start"} <= set(commands()) | {"server"}
     told = README.replace("server start\\|stop\\|status\\|url", "server start server stop server status server url")
     for command in commands():

@@ -109,7 +109,7 @@ def test_the_portfolio_at_risk_is_what_pandas_makes_of_the_tables(ziwa: CompanyR
     result = ziwa.figures.portfolio_at_risk(ON, by=by)
     names = ["loans", "at_risk", "outstanding", "share"]
     assert answered(result, ["group_name", "more_than_days"], names) == expected
-    assert expected[min(expected, key=str)][0] > 0
+    assert any(number for number, *_ in expected.values())
 
 
 @pytest.mark.parametrize("by", [None, *get_args(Kind)])
