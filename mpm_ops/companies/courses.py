@@ -123,7 +123,9 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
                 return f"its database was replaced since, by run {replaced[company.id]}"
             if heads == outcome.before:
                 return f"what run {run_id} applied is undone already"
-            undo = _last_batch(tree, [(outcome.before, outcome.after)], heads)
+            undo = None
+            with suppress(UnknownState):  # told below, with where the run left it
+                undo = _last_batch(tree, [(outcome.before, outcome.after)], heads)
             if undo is None:
                 left, now = (", ".join(one) or "base" for one in (outcome.after, heads))
                 raise MigrationError(

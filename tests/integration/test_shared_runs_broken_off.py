@@ -22,12 +22,12 @@ from tests.integration.test_migrations import core_head, truth
 from tests.integration.test_register import environment
 from tests.integration.test_shared_runs import applied, taken
 
+pytestmark = pytest.mark.slow  # kills processes, ends sessions
+
 #: A company that waits for a lock waits as long as the test wants.
 WAITS = Policy(workers=1, lock_timeout=0)
 LEADER = """
 import mpm_ops
-
-pytestmark = pytest.mark.slow  # kills processes, ends sessions
 with mpm_ops.connect() as ops, ops.share_run(policy=mpm_ops.Policy(workers=1, lock_timeout=0), batch=2) as leader:
     while leader.take(mpm_ops.Hooks()):
         pass

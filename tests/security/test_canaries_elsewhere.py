@@ -195,7 +195,7 @@ def test_prefect_keeps_none(
     assert nightly_health(return_state=True).is_failed()
     database = Path(str(PREFECT_SERVER_DATABASE_CONNECTION_URL.value()).removeprefix("sqlite+aiosqlite:///"))
     written = b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
-    artifacts = (b"migrate-companies-outcomes", b"nightly-health-findings", b"provision-company")
+    artifacts = (b"migrate-companies-report", b"nightly-health-findings", b"provision-company")
     for there in (*artifacts, b"already exists", b"password authentication failed", b"first-user"):
         assert there in written
     assert scene.canaries.found_in(written) == []
