@@ -14,6 +14,9 @@ from mpm_ops.demo.business import generate
 from mpm_ops.demo.profiles import PROFILES
 from mpm_ops.errors import AlreadyExists, InvalidInput, MpmOpsError, Refused
 
+pytestmark = pytest.mark.slow  # whole businesses
+
+
 UNTIL = dt.date(2026, 11, 23)
 Register = Callable[..., Company]
 

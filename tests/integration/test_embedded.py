@@ -25,6 +25,9 @@ from mpm_ops.postgres import binaries, embedded, postmaster
 from mpm_ops.postgres.embedded import EmbeddedServer
 from tests.conftest import reachable_directory
 
+pytestmark = pytest.mark.slow  # starts and kills servers
+
+
 ROOT = os.geteuid() == 0
 REPOSITORY = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(not ROOT, reason="only root starts the server for another user")

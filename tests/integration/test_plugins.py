@@ -24,6 +24,9 @@ from tests.integration.test_migrations import Register, core_head, own_revision
 from tests.unit.test_plugin_tables import FACTS_BY_PLUGIN, TABLES
 from tests.unit.test_tenant_models import EMPTY_SHELLS, FACTS
 
+pytestmark = pytest.mark.slow  # all tables of thirty plugins
+
+
 #: Tables of ours that MPM has not.
 OURS = {"alembic_version"}
 #: Tables of MPM that are not made, and why.

@@ -17,7 +17,7 @@ from tests.notebooks import books
 
 NOTEBOOKS = sorted(books.FOLDER.glob("*.ipynb"))
 REPORT = books.FOLDER / "04_revenue_report.ipynb"
-pytestmark = pytest.mark.filterwarnings("default")  # Jupyter's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # runs every notebook; Jupyter's own
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 

@@ -14,6 +14,9 @@ from mpm_ops.postgres.server import Server
 from tests.integration.figures.conftest import registered
 from tests.integration.figures.many import make_payments
 
+pytestmark = pytest.mark.slow  # 100 000 payments
+
+
 JUNE = ("2026-06-01", "2026-07-01")
 #: Of the figures that go through the payments, the ways that join most.
 ASKED: dict[str, Mapping[str, Any]] = {
