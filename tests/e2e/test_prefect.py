@@ -7,11 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +20,12 @@ from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX
 from tests.e2e.browser import QUIET, RUN, SHOTS, chromium
+from tests.flows.site import webhook
 from tests.integration.test_register import environment
 from tests.notebooks.driving import until
 from tests.notebooks.lab import ROOT, free_port
 
 pytestmark = pytest.mark.filterwarnings("default")  # Prefect's own
-
-
-@contextmanager
-def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Lend the address of a webhook, and what it was told."""
-    told: list[dict[str, Any]] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Hook) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/hook", told
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def asked(api: str, path: str, data: dict[str, Any] | None = None) -> Any:
