@@ -100,9 +100,9 @@ class Bar:
         self._artifact: Any = None
         self._shown, self._next = -1.0, 0.0
 
-    def show(self) -> None:
-        """Bring it up to date, now and then."""
-        if time.monotonic() < self._next:
+    def show(self, *, now: bool = False) -> None:
+        """Bring it up to date, now and then, or `now`: a run that is quickly done shows where it ended, too."""
+        if time.monotonic() < self._next and not now:
             return
         began = time.monotonic()
         settled, companies = self._member.progress()
@@ -128,6 +128,7 @@ def carry_out(member: RunMember, policy: Share) -> bool:
     if member.state().over:
         return False
     bar = Bar(member)
+    bar.show()
     with policy.runner() as runner, stopped_with_its_worker():
         leads = member.lead()
         # Who leads reports, and so waits for what others had begun when the run was ended.
@@ -146,6 +147,7 @@ def carry_out(member: RunMember, policy: Share) -> bool:
             else:
                 bar.show()
                 time.sleep(LOOK)
+    bar.show(now=True)
     return leads
 
 

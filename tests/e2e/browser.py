@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, expect
+from playwright.sync_api import TimeoutError as Late
 
 from tests.notebooks.lab import ROOT
 
@@ -30,6 +31,16 @@ def chromium() -> str:
     found = shutil.which("chromium") or shutil.which("google-chrome")
     assert found, "a Chromium is needed: apt install chromium"
     return found
+
+
+def open_page(page: Page, url: str, *, seen: str) -> None:
+    """Open a page until it shows a text; reload it, as a person would, where a busy server lets it hang."""
+    for _ in range(3):
+        with suppress(AssertionError, Late):
+            page.goto(url, wait_until="domcontentloaded", timeout=START)
+            expect(page.get_by_text(seen).first).to_be_visible(timeout=START)
+            return
+    raise AssertionError(f"{url} never showed {seen!r}")
 
 
 class Visit:

@@ -20,7 +20,7 @@ from mpm_ops import Company, Ops, Settings
 from mpm_ops.postgres.embedded import EmbeddedServer
 from mpm_ops.postgres.server import Server
 from tests.conftest import make_settings, reachable_directory
-from tests.e2e.browser import QUIET, RUN, SHOTS, chromium
+from tests.e2e.browser import QUIET, SHOTS, START, chromium, open_page
 from tests.flows.site import ROOT, Site, killed, webhook
 from tests.integration.test_fleet import column, revise
 from tests.integration.test_register import environment
@@ -153,6 +153,7 @@ def test_a_night_fires_by_itself_and_three_of_200_fail(
     assert run["name"] == "migrate-companies: 200 to o1"
     left = site.artifacts(run["id"])
     assert {"migrate-companies-report", "migrate-companies-failures", "fleet-progress"} <= set(left)
+    assert left["fleet-progress"] == 100
     for number in BROKEN:
         assert f"Company {number}" in str(left["migrate-companies-failures"])
     report = ops.run(ops.runs(limit=1)[0].id)
@@ -231,11 +232,9 @@ def looked_at(site: Site, run_id: str) -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
         page = browser.new_page(viewport={"width": 1500, "height": 1100})
         SHOTS.mkdir(parents=True, exist_ok=True)
-        page.goto(f"{site.url}/deployments")
-        expect(page.get_by_text("migrate-companies").first).to_be_visible(timeout=RUN)
+        open_page(page, f"{site.url}/deployments", seen="migrate-companies")
         page.screenshot(path=SHOTS / "prefect-fleet-deployments.png")
-        page.goto(f"{site.url}/runs/flow-run/{run_id}")
-        expect(page.get_by_text("batch of run").first).to_be_visible(timeout=RUN)
+        open_page(page, f"{site.url}/runs/flow-run/{run_id}", seen="batch of run")
         page.screenshot(path=SHOTS / "prefect-fleet-run.png")
         artifacts(page)
         browser.close()
@@ -243,15 +242,15 @@ def looked_at(site: Site, run_id: str) -> None:
 
 def artifacts(page: Page) -> None:
     """Look at the content of what a run left: it is behind a tab, and behind each one's link."""
-    page.get_by_text("Artifacts", exact=True).last.click(timeout=RUN)
-    page.get_by_text("migrate-companies-report").first.click(timeout=RUN)
-    expect(page.get_by_text("2 causes").first).to_be_visible(timeout=RUN)
+    page.get_by_text("Artifacts", exact=True).last.click(timeout=START)
+    page.get_by_text("migrate-companies-report").first.click(timeout=START)
+    expect(page.get_by_text("2 causes").first).to_be_visible(timeout=START)
     seen = page.get_by_alt_text("How the run went on")
-    expect(seen).to_be_visible(timeout=RUN)
+    expect(seen).to_be_visible(timeout=START)
     assert seen.evaluate("image => image.naturalWidth") > 0
     page.screenshot(path=SHOTS / "prefect-fleet-summary.png", full_page=True)
     page.go_back()
-    page.get_by_text("Artifacts", exact=True).last.click(timeout=RUN)
-    page.get_by_text("migrate-companies-failures").first.click(timeout=RUN)
-    expect(page.get_by_text("Company 120").first).to_be_visible(timeout=RUN)
+    page.get_by_text("Artifacts", exact=True).last.click(timeout=START)
+    page.get_by_text("migrate-companies-failures").first.click(timeout=START)
+    expect(page.get_by_text("Company 120").first).to_be_visible(timeout=START)
     page.screenshot(path=SHOTS / "prefect-fleet-outcomes.png", full_page=True)

@@ -19,7 +19,7 @@ from mpm_ops import Settings
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX
-from tests.e2e.browser import QUIET, RUN, SHOTS, chromium
+from tests.e2e.browser import QUIET, SHOTS, START, chromium, open_page
 from tests.flows.site import webhook
 from tests.integration.test_register import environment
 from tests.notebooks.driving import until
@@ -68,6 +68,8 @@ def test_a_fleet_is_looked_after_by_deployments(demo: Settings, server: Server, 
             family = [psutil.Process(ui.pid), *psutil.Process(ui.pid).children(recursive=True)]
             os.kill(ui.pid, signal.SIGINT)
             assert ui.wait(60) == 0
+            # Shown by pytest where the test fails.
+            sys.stdout.write((tmp_path / "ui.log").read_text(errors="replace")[-20_000:])
     _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
 
@@ -77,12 +79,11 @@ def look(port: int, run: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"http://127.0.0.1:{port}/deployments")
-        expect(page.get_by_text("migrate-companies").first).to_be_visible(timeout=RUN)
+        open_page(page, f"http://127.0.0.1:{port}/deployments", seen="migrate-companies")
         SHOTS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=SHOTS / "prefect-deployments.png")
-        page.goto(f"http://127.0.0.1:{port}/runs/flow-run/{run}")
-        page.get_by_text("Artifacts", exact=True).last.click(timeout=RUN)
-        expect(page.get_by_text("nightly-health-findings").first).to_be_visible(timeout=RUN)
+        open_page(page, f"http://127.0.0.1:{port}/runs/flow-run/{run}", seen="Artifacts")
+        page.get_by_text("Artifacts", exact=True).last.click(timeout=START)
+        expect(page.get_by_text("nightly-health-findings").first).to_be_visible(timeout=START)
         page.screenshot(path=SHOTS / "prefect-run.png")
         browser.close()
