@@ -101,18 +101,29 @@ def plan(policy: MigratePolicy) -> RunMember:
         return ops.share_run(policy.chosen, policy=policy.engine(), batch=policy.size(number))
 
 
+#: The deployment whose runs share one with this flow's.
+_OTHERS = "take-batches/take-batches"
+
+
+@task(name="find other workers", **PATIENT)
+def find_others() -> None:
+    """Make sure that others can be called, before a run is written that waits for them. Raises UsageError."""
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_deployment_by_name(_OTHERS)
+    except ObjectNotFound as exc:
+        raise UsageError(
+            "no deployment take-batches is there to call other workers with",
+            hint="prefect --no-prompt deploy --all makes it; machines = 1 needs none.",
+        ) from exc
+
+
 @task(name="call other workers", **PATIENT)
 def call_others(policy: MigratePolicy, run_id: int) -> None:
     """Start a run of take-batches for each further machine; any worker of the pool picks it up."""
     shared = {name: getattr(policy, name) for name in Share.model_fields}
     for _ in range(policy.machines - 1):
-        try:
-            run_deployment("take-batches/take-batches", parameters={"policy": {**shared, "run_id": run_id}}, timeout=0)
-        except ObjectNotFound as exc:
-            raise UsageError(
-                "no deployment take-batches is there to call other workers with",
-                hint="prefect --no-prompt deploy --all makes it; machines = 1 needs none.",
-            ) from exc
+        run_deployment(_OTHERS, parameters={"policy": {**shared, "run_id": run_id}}, timeout=0)
 
 
 @task(name="verify", **PATIENT)
@@ -147,6 +158,8 @@ def migrate_companies(policy: MigratePolicy = MigratePolicy()) -> State[FleetRep
             if new := _would(dry_run(policy)) - _would(found):
                 others = f"{counted(len(new), 'company')} would go through what nobody has looked at"
                 return failed(f"nothing was done, for since the dry run {others}", None)
+        if policy.machines > 1:
+            find_others()
         try:
             with ops.alone(), plan(policy) as leader:
                 name_run(leader)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks.by_prefect import asked, served, until
 from tests.benchmarks.recorded import Cost
+from tests.flows.site import Site
+from tests.notebooks.driving import until
 
 FEW, MANY = 10, 110
 _FLOW = """
@@ -35,10 +36,10 @@ tasks(int(sys.argv[1]))
 
 def task_cost(scratch: Path) -> Cost:
     """Return the cost of one task that does nothing: of a flow with many and one with few."""
-    with served(scratch) as (api, environment):
+    with Site(scratch, {}) as site:
         server = psutil.Process().children()[-1]
-        (few_seconds, few_cpu, few_server) = _flow(FEW, api, environment, server)
-        (many_seconds, many_cpu, many_server) = _flow(MANY, api, environment, server)
+        (few_seconds, few_cpu, few_server) = _flow(FEW, site, server)
+        (many_seconds, many_cpu, many_server) = _flow(MANY, site, server)
     more = MANY - FEW
     worker = (many_cpu - few_cpu) / more
     return Cost(
@@ -48,14 +49,14 @@ def task_cost(scratch: Path) -> Cost:
     )
 
 
-def _flow(tasks: int, api: str, environment: dict[str, str], server: psutil.Process) -> tuple[float, float, float]:
+def _flow(tasks: int, site: Site, server: psutil.Process) -> tuple[float, float, float]:
     """Return a flow's seconds, its CPU and its server's, when the server has taken in all of it."""
-    known = asked(api, "/task_runs/count", {})
+    known = site.asked("/task_runs/count", {})
     before = _cpu(server)
     command = [sys.executable, "-c", _FLOW, str(tasks)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(command, env=site.environment, capture_output=True, text=True, check=True, timeout=300)
     over = {"task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
-    until(lambda: asked(api, "/task_runs/count", over) >= known + tasks, 120)
+    until(lambda: site.asked("/task_runs/count", over) >= known + tasks, seconds=120)
     seconds, cpu = done.stdout.split()[-2:]
     return float(seconds), float(cpu), _cpu(server) - before
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -20,20 +17,12 @@ from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX
 from tests.e2e.browser import QUIET, SHOTS, START, chromium, open_page
-from tests.flows.site import webhook
+from tests.flows.site import asked, webhook
 from tests.integration.test_register import environment
 from tests.notebooks.driving import until
 from tests.notebooks.lab import ROOT, free_port
 
 pytestmark = pytest.mark.filterwarnings("default")  # Prefect's own
-
-
-def asked(api: str, path: str, data: dict[str, Any] | None = None) -> Any:
-    """Ask Prefect's API, and return its answer."""
-    body = None if data is None else json.dumps(data).encode()
-    request = urllib.request.Request(f"{api}{path}", data=body, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
 
 
 def test_a_fleet_is_looked_after_by_deployments(demo: Settings, server: Server, tmp_path: Path) -> None:

@@ -82,19 +82,8 @@ class Site:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def asked(self, path: str, data: object = None, method: str | None = None) -> Any:
-        """Ask the server's API, and return its answer; once more while its SQLite is locked, as its own client does."""
-        body = None if data is None else json.dumps(data).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.api}{path}", data=body, headers=headers, method=method)
-        end = time.monotonic() + LOCKED
-        while True:
-            try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
-                    return json.loads(answer.read() or "null")
-            except urllib.error.HTTPError as exc:
-                if exc.code != 503 or time.monotonic() > end:
-                    raise
-                time.sleep(0.2)
+        """Ask the server's API, and return its answer."""
+        return asked(self.api, path, data, method)
 
     def deployments(self) -> dict[str, str]:
         """Return the ids of the deployments by name."""
@@ -136,6 +125,22 @@ class Site:
         except OSError:
             return False
         return True
+
+
+def asked(api: str, path: str, data: object = None, method: str | None = None) -> Any:
+    """Ask a server's API, and return its answer; once more while its SQLite is locked, as Prefect's own client does."""
+    body = None if data is None else json.dumps(data).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{api}{path}", data=body, headers=headers, method=method)
+    end = time.monotonic() + LOCKED
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read() or "null")
+        except urllib.error.HTTPError as exc:
+            if exc.code != 503 or time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:

@@ -123,7 +123,7 @@ def test_other_workers_are_called_by_a_deployment_that_has_to_be_there(ops: Ops,
     state = migrate_companies(MigratePolicy(machines=2), return_state=True)
     assert state.is_failed()
     assert "no deployment take-batches" in str(state.message)
-    assert ops.resume_run(ops.runs()[0].id).ok
+    assert ops.runs() == []  # nothing that somebody would have to settle
 
 
 def test_who_comes_when_it_is_over_ends_and_reports_nothing(ops: Ops, fleet: list[Company]) -> None:
