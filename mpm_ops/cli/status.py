@@ -115,8 +115,7 @@ def _looks(ops: mpm_ops.Ops, seconds: float, *, verify: bool) -> Iterator[FleetS
 def _plain(found: FleetStatus | MpmOpsError) -> dict[str, object]:
     if isinstance(found, MpmOpsError):
         return {"error": str(found), "hint": found.hint}
-    spread = [{"heads": heads, "companies": number} for heads, number in found.revisions.items()]
-    return {**dataclasses.asdict(found), "revisions": spread}
+    return dataclasses.asdict(found)
 
 
 def _picture(found: FleetStatus | MpmOpsError) -> RenderableType:
@@ -124,9 +123,9 @@ def _picture(found: FleetStatus | MpmOpsError) -> RenderableType:
     if isinstance(found, MpmOpsError):
         return Text(f"{found}; looking again", style="bold red")
     table = Table("at", "companies", "share", "", header_style="bold")
-    for heads, number in found.revisions.items():
-        share = "█" * max(1, round(30 * number / len(found.states)))
-        table.add_row(", ".join(heads) or "base", str(number), share, "newest" if found.is_newest(heads) else "")
+    for one in found.revisions:
+        share = "█" * max(1, round(30 * one.companies / len(found.states)))
+        table.add_row(", ".join(one.heads) or "base", str(one.companies), share, "newest" if one.newest else "")
     told = {"busy": found.busy, "failed last": found.failed_last, "drifted": found.drifted}
     for state in sorted({one.state for one in found.astray}):
         told[state] = [one.company for one in found.astray if one.state == state]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING
 
 from mpm_ops.central import drift as memory
 from mpm_ops.central import history, ledger
 from mpm_ops.companies import drift, selection, states
 from mpm_ops.companies.installation import Installation, by_server
-from mpm_ops.errors import ServerError
+from mpm_ops.errors import ServerError, UnknownState
 from mpm_ops.postgres import databases
-from mpm_ops.records import FleetStatus
+from mpm_ops.records import CompanyState, FleetStatus, Spread
 from mpm_ops.schema.apply import at_work
+
+if TYPE_CHECKING:
+    from mpm_ops.schema.trees import Tree
 
 
 def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
@@ -39,10 +45,9 @@ def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
         failed = ledger.failed_last(connection)
         checks = memory.checks(connection, [company.id for company in companies])
         running = [run for run in history.runs(connection, limit=20) if run.state in ("running", "paused")]
-    newest = installation.tenant_tree.heads()
     return FleetStatus(
-        newest=newest,
-        revisions=dict(Counter(state.heads for state in found if state.heads is not None).most_common()),
+        newest=installation.tenant_tree.heads(),
+        revisions=_spread(installation.tenant_tree, found),
         states=found,
         busy=[company.name for company in companies if company.database in held],
         failed_last=[company.name for company in companies if company.id in failed],
@@ -50,3 +55,17 @@ def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
         drift_checked_at=min(check.checked_at for check in checks.values()) if len(checks) == len(found) > 0 else None,
         running=running,
     )
+
+
+def _spread(tree: Tree, found: Sequence[CompanyState]) -> list[Spread]:
+    """Count who is where, whatever plugins each has: there may be as many sets of those as companies."""
+
+    @cache
+    def shared(heads: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tree.without_plugins(heads)
+        except UnknownState:
+            return heads
+
+    counts = Counter((shared(one.heads), one.state == "current") for one in found if one.heads is not None)
+    return [Spread(heads=at, companies=number, newest=newest) for (at, newest), number in counts.most_common()]

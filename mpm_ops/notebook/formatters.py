@@ -68,8 +68,8 @@ def report(found: FleetReport) -> str:
 def status(found: FleetStatus) -> str:
     """Return how many companies are at which revision, and who needs attention below it."""
     rows = [
-        {"at": _cell(heads) or "base", "companies": number, "": "newest" if found.is_newest(heads) else ""}
-        for heads, number in found.revisions.items()
+        {"at": _cell(one.heads) or "base", "companies": one.companies, "": "newest" if one.newest else ""}
+        for one in found.revisions
     ]
     told: dict[str, Sequence[str]] = {"busy": found.busy, "failed last": found.failed_last, "drifted": found.drifted}
     for state in sorted({one.state for one in found.astray}):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mpm_ops.pictures.drawing import COLOURS, canvas, name_bars, number, words
 from mpm_ops.pictures.series import MOST
-from mpm_ops.records import FleetReport, FleetStatus, Status, counted, course
+from mpm_ops.records import FleetReport, FleetStatus, Spread, Status, counted, course
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,13 +26,10 @@ def revision_spread(status: FleetStatus, *, ax: Axes | None = None) -> Axes:
     """Draw how many companies are at which revision, the newest in blue; return the Axes."""
     from matplotlib.ticker import MaxNLocator
 
-    counts = dict(list(status.revisions.items())[:MOST])  # the most frequent first
-    bars = [
-        (_revision(heads, status), count, _GOOD if status.is_newest(heads) else _WARN)
-        for heads, count in counts.items()
-    ]
-    if rare := status.revisions.keys() - counts.keys():
-        bars.append((counted(len(rare), "other"), sum(status.revisions[heads] for heads in rare), _WARN))
+    often, rare = status.revisions[:MOST], status.revisions[MOST:]  # the most frequent first
+    bars = [(_revision(one), one.companies, _GOOD if one.newest else _WARN) for one in often]
+    if rare:
+        bars.append((counted(len(rare), "other"), sum(one.companies for one in rare), _WARN))
     if away := sum(state.heads is None for state in status.states):
         bars.append(("out of reach", away, _BAD))
     ax = ax or canvas(len(bars))
@@ -40,7 +37,7 @@ def revision_spread(status: FleetStatus, *, ax: Axes | None = None) -> Axes:
     ax.bar_label(drawn, padding=4)
     ax.margins(x=0.1)
     name_bars(ax, [bar[0] for bar in bars], flat=True)
-    at = sum(count for heads, count in status.revisions.items() if status.is_newest(heads))
+    at = sum(one.companies for one in status.revisions if one.newest)
     title = f"{at} of {counted(len(status.states), 'company')} at the newest revision"
     words(ax, title=title, across="", up="companies", flat=True)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -99,5 +96,5 @@ def fleet_over_time(report: FleetReport, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _revision(heads: tuple[str, ...], status: FleetStatus) -> str:
-    return f"{', '.join(heads) or 'none'}{' (newest)' if status.is_newest(heads) else ''}"
+def _revision(spread: Spread) -> str:
+    return f"{', '.join(spread.heads) or 'none'}{' (newest)' if spread.newest else ''}"

@@ -16,7 +16,7 @@ from mpm_ops.records.access import (
 from mpm_ops.records.checks import CompanyDrift, Difference, Finding, Level, Linted
 from mpm_ops.records.company import MAIN, Company, CompanyPlugin, CompanyState, CompanyStatus, Plugin
 from mpm_ops.records.course import Step, course
-from mpm_ops.records.fleet import Applied, DryRun, FleetStatus, PlannedSql, Revision, Run, SharedRun
+from mpm_ops.records.fleet import Applied, DryRun, FleetStatus, PlannedSql, Revision, Run, SharedRun, Spread
 from mpm_ops.records.report import Cause, Failure, FleetReport, Outcome, Status, counted
 from mpm_ops.records.usage import Growth, Usage, growth
 
@@ -53,6 +53,7 @@ __all__ = [
     "Revision",
     "Run",
     "SharedRun",
+    "Spread",
     "Status",
     "Step",
     "Usage",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from mpm_ops.records.company import CompanyState
@@ -106,13 +105,24 @@ class DryRun:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spread:
+    """So many companies are at the same revisions."""
+
+    #: Heads of what all companies share, sorted; those of plugins, of which each company has its own, are left out.
+    heads: tuple[str, ...]
+    companies: int
+    #: Whether nothing is pending for them, of their plugins either.
+    newest: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class FleetStatus:
     """The state of the fleet in one look."""
 
     #: Heads of the code, for a company without plugins.
     newest: tuple[str, ...]
-    #: How many companies are at which heads, the most frequent first.
-    revisions: Mapping[tuple[str, ...], int]
+    #: How many companies are at which revisions, the most frequent first.
+    revisions: Sequence[Spread]
     states: Sequence[CompanyState]
     #: Companies that a runner is at right now.
     busy: Sequence[str]
@@ -128,14 +138,6 @@ class FleetStatus:
     def astray(self) -> list[CompanyState]:
         """The companies that are not at the newest revision, or cannot be reached."""
         return [one for one in self.states if one.state != "current"]
-
-    def is_newest(self, heads: tuple[str, ...]) -> bool:
-        """Whether nothing is pending at these heads; a company with plugins has more of them than one without."""
-        return heads == self.newest or heads in self._current
-
-    @cached_property
-    def _current(self) -> frozenset[tuple[str, ...] | None]:
-        return frozenset(one.heads for one in self.states if one.state == "current")
 
     @property
     def ok(self) -> bool:

@@ -70,6 +70,16 @@ class Outcome:
     finished_at: dt.datetime | None = field(default=None, compare=False)
 
     @property
+    def moved(self) -> tuple[str, str]:
+        """Where it was moved from and to: the heads that changed. Of one that stayed where it was, all heads, twice."""
+        if self.before == self.after:
+            return _listed(self.before) or "base", _listed(self.after) or "base"
+        gone = [head for head in self.before if head not in self.after]
+        came = [head for head in self.after if head not in self.before]
+        # A branch that is new, or gone, comes from nowhere, or goes there.
+        return _listed(gone) or ("-" if self.before else "base"), _listed(came) or ("-" if self.after else "base")
+
+    @property
     def why(self) -> str:
         """The reason or the failure, in one line."""
         if self.failure is None:
@@ -173,8 +183,8 @@ class FleetReport:
                 "id": str(outcome.company_id),
                 "company": outcome.company,
                 "outcome": outcome.status.value,
-                "from": ", ".join(outcome.before) or "-",
-                "to": ", ".join(outcome.after) or "-",
+                "from": outcome.moved[0],
+                "to": outcome.moved[1],
                 "seconds": f"{outcome.seconds:.2f}",
                 "what": outcome.why,
             }
@@ -190,6 +200,10 @@ class FleetReport:
         parts = [f"{count} {to_come.get(status, status)}" for status, count in self.counts.items() if count]
         early = "" if self.ended == "finished" else f"; {': '.join(filter(None, (self.ended, self.reason)))}"
         return f"{named}: {', '.join(parts)} of {counted(total, 'company')} in {self.seconds:.1f} s{early}"
+
+
+def _listed(heads: Sequence[str]) -> str:
+    return ", ".join(heads)
 
 
 def _in_common(messages: Sequence[str]) -> str:

@@ -138,7 +138,7 @@ def _companies(report: FleetReport) -> Iterator[str]:
 
 def _company(one: Outcome, report: FleetReport) -> Sequence[object]:
     key = f'<span class="key {one.status.value}"></span>{parts.called(one.status, report)}'
-    at = [as_html(parts.heads(one.before)), as_html(parts.heads(one.after))]
+    at = [as_html(heads) for heads in one.moved]
     return [one.company_id, name_as_html(one.company), key, *at, f"{one.seconds:.2f}", as_html(one.why)]
 
 

@@ -53,15 +53,15 @@ def left(report: FleetReport) -> Mapping[Status, Sequence[Outcome]]:
 
 def moves(report: FleetReport) -> list[tuple[str, str, int]]:
     """Return from where to where the run moved how many companies, the most frequent first."""
-    counts = Counter((heads(one.before), heads(one.after)) for one in report.outcomes if one.before != one.after)
+    counts = Counter(one.moved for one in report.outcomes if one.before != one.after)
     return [(before, after, count) for (before, after), count in counts.most_common()]
 
 
 def spread(status: FleetStatus) -> list[Bar]:
     """Return how many companies are at which revision, the most frequent first; last who is out of reach."""
     bars = [
-        Bar(revision=heads(at), companies=count, kind="newest" if status.is_newest(at) else "behind")
-        for at, count in status.revisions.items()
+        Bar(revision=heads(one.heads), companies=one.companies, kind="newest" if one.newest else "behind")
+        for one in status.revisions
     ]
     away = sum(state.heads is None for state in status.states)
     return [*bars, *([Bar(revision="out of reach", companies=away, kind="away")] if away else [])]

@@ -65,6 +65,8 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
 def _fleet(status: FleetStatus) -> dict[str, Any]:
     return {
         "newest": list(status.newest),
-        "revisions": [{"heads": list(heads), "companies": count} for heads, count in status.revisions.items()],
+        "revisions": [
+            {"heads": list(one.heads), "companies": one.companies, "newest": one.newest} for one in status.revisions
+        ],
         "out_of_reach": sum(state.heads is None for state in status.states),
     }

@@ -70,6 +70,11 @@ class Tree:
         scripts = self._scripts()
         return sorted({self._plugin_of(scripts, one) for one in applied_in(scripts, state)} - {""})
 
+    def without_plugins(self, state: Heads) -> Heads:
+        """Return where a database at `state` is with what all share: its heads but for plugins. Raises UnknownState."""
+        scripts = self._scripts()
+        return effective(scripts, [one for one in applied_in(scripts, state) if not self._plugin_of(scripts, one)])
+
     def revisions(self) -> list[Revision]:
         """List every revision, those of all plugins among them, oldest first. Read-only."""
         return [record(script) for script in ordered(self._scripts())]

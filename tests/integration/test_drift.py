@@ -11,6 +11,7 @@ from psycopg import sql
 from mpm_ops import Company, Hooks, Ops, Settings
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
+from mpm_ops.records import Spread
 from mpm_ops.schema import drift as catalogs
 from mpm_ops.schema.apply import LOCK
 from tests.conftest import PREFIX
@@ -242,7 +243,10 @@ def test_the_state_of_the_fleet_in_one_look(
     databases.drop(maintenance, companies[3].database)
     with server.connect(companies[2].database) as other, locks.try_lock(other, LOCK):
         found = ops.status()
-    assert found.revisions == {(core_head(),): 2, ("o1",): 1}
+    assert found.revisions == [
+        Spread(heads=(core_head(),), companies=2, newest=False),
+        Spread(heads=("o1",), companies=1, newest=True),
+    ]
     assert [state.state for state in found.states] == ["current", "behind", "behind", "no database"]
     assert (found.busy, found.failed_last) == (["Company 2"], ["Company 1"])
     assert (found.drifted, found.drift_checked_at, found.ok) == ([], None, False)

@@ -15,7 +15,7 @@ from mpm_ops import Company, FleetReport, Ops, Status
 from mpm_ops.errors import MpmOpsError, QueryError, Refused, UnknownPlugin, UsageError
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
-from mpm_ops.records import CompanyPlugin
+from mpm_ops.records import CompanyPlugin, Spread
 from mpm_ops.schema.apply import LOCK
 from mpm_ops.schema.drift import Catalog, read_catalog
 from mpm_ops.shipped import shipped
@@ -274,7 +274,7 @@ def test_a_fleet_with_different_sets_migrates_and_rolls_back_and_does_not_drift(
     assert {"o1", *(before[both.id] or ())} == set(after[both.id] or ())
     status = ops.status()
     assert status.ok
-    assert all(status.is_newest(heads) for heads in status.revisions)
+    assert status.revisions == [Spread(heads=("o1",), companies=3, newest=True)]
     assert [one.differences for one in ops.drift()] == [[], [], []]
     assert report.run_id is not None
     assert ops.rollback_run(report.run_id).counts[Status.DONE] == 3

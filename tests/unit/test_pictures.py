@@ -8,6 +8,7 @@ import io
 import math
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -26,7 +27,7 @@ from mpm_ops import pictures
 from mpm_ops.analysis.result import Found, Result
 from mpm_ops.errors import UsageError
 from mpm_ops.pictures.lettering import lettering
-from mpm_ops.records import CompanyState, FleetReport, FleetStatus, Outcome, Status
+from mpm_ops.records import CompanyState, FleetReport, FleetStatus, Outcome, Spread, Status
 
 HOSTILE = [r"$\frac", "<script>alert(1)</script>", "_hidden", "$1 and $2", "\x1b[31mred", "a\nb", "", "%s {x}"]
 MONEY = pa.decimal128(20, 2)
@@ -356,13 +357,12 @@ def state(number: int, heads: tuple[str, ...] | None) -> CompanyState:
 
 
 def status(*found: tuple[str, ...] | None) -> FleetStatus:
-    revisions: dict[tuple[str, ...], int] = {}
-    for heads in found:
-        if heads is not None:
-            revisions[heads] = revisions.get(heads, 0) + 1
+    counts = Counter(heads for heads in found if heads is not None)
     return FleetStatus(
         newest=("r2",),
-        revisions=dict(sorted(revisions.items(), key=lambda one: -one[1])),
+        revisions=[
+            Spread(heads=heads, companies=number, newest=heads == ("r2",)) for heads, number in counts.most_common()
+        ],
         states=[state(i, heads) for i, heads in enumerate(found)],
         busy=[],
         failed_last=[],

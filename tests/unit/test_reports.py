@@ -21,6 +21,7 @@ from mpm_ops.records import (
     FleetStatus,
     Outcome,
     PlannedSql,
+    Spread,
     Status,
     course,
 )
@@ -94,7 +95,12 @@ def fleet() -> FleetStatus:
     away = CompanyState(company_id=9, company="c", database="d", heads=None, pending=(), state="unreachable")
     lists: dict[str, list[str]] = {"busy": [], "failed_last": [], "drifted": []}
     return FleetStatus(
-        newest=("r2",), revisions={("r2",): 3, (): 1}, states=[away], drift_checked_at=None, running=[], **lists
+        newest=("r2",),
+        revisions=[Spread(heads=("r2",), companies=3, newest=True), Spread(heads=(), companies=1, newest=False)],
+        states=[away],
+        drift_checked_at=None,
+        running=[],
+        **lists,
     )
 
 
@@ -109,6 +115,29 @@ HALTED = report(
     reason="3 companies failed, and the budget is 3",
     notes=["run 11 was killed"],
 )
+
+
+# Where a company was moved
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moved"),
+    [
+        (("r1",), ("r2",), ("r1", "r2")),
+        (("p1", "p2", "r1"), ("p1", "p2", "r2"), ("r1", "r2")),
+        (("p1", "p2"), ("p1", "p2", "r2"), ("-", "r2")),
+        (("p1", "r2"), ("r2",), ("p1", "-")),
+        ((), ("p1", "r2"), ("base", "p1, r2")),
+        (("r2",), (), ("r2", "base")),
+        (("p1", "r2"), ("p1", "r2"), ("p1, r2", "p1, r2")),
+        ((), (), ("base", "base")),
+    ],
+)
+def test_a_move_tells_the_heads_that_changed(
+    before: tuple[str, ...], after: tuple[str, ...], moved: tuple[str, str]
+) -> None:
+    told = Outcome(company_id=1, company="a", status=Status.DONE, before=before, after=after)
+    assert told.moved == moved
 
 
 # Causes and their commands
@@ -325,7 +354,10 @@ def test_the_keys_of_the_json_stay_as_they_are() -> None:
     assert found["outcomes"][11]["failure"]["message"] == 'row 1 of "a"'
     assert found["fleet"] == {
         "newest": ["r2"],
-        "revisions": [{"heads": ["r2"], "companies": 3}, {"heads": [], "companies": 1}],
+        "revisions": [
+            {"heads": ["r2"], "companies": 3, "newest": True},
+            {"heads": [], "companies": 1, "newest": False},
+        ],
         "out_of_reach": 1,
     }
     assert reports.as_json(HALTED)["fleet"] is None

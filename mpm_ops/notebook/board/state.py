@@ -28,12 +28,11 @@ def _summary(found: FleetStatus) -> str:
 
 def _spread(found: FleetStatus) -> str:
     rows = []
-    for heads, number in found.revisions.items():
-        newest = found.is_newest(heads)
-        drawn = markup.bar(number / max(1, len(found.states)), kind="" if newest else "behind")
+    for one in found.revisions:
+        drawn = markup.bar(one.companies / max(1, len(found.states)), kind="" if one.newest else "behind")
         rows.append(
-            f"<tr><td>{escaped(', '.join(heads) or 'base')}</td><td>{number:,}</td><td>{drawn}</td>"
-            f"<td>{'newest' if newest else ''}</td></tr>"
+            f"<tr><td>{escaped(', '.join(one.heads) or 'base')}</td><td>{one.companies:,}</td><td>{drawn}</td>"
+            f"<td>{'newest' if one.newest else ''}</td></tr>"
         )
     head = '<tr><th scope="col">at revision</th><th scope="col">companies</th><th scope="col">share</th><th></th></tr>'
     return f"{markup.heading('Revisions')}<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
