@@ -33,7 +33,8 @@ def list_(company: CompanyTerm, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table([dataclasses.asdict(one) for one in found], ["id", "name", "usage_type", "state", "tables"])
+        rows = [{**dataclasses.asdict(one), "tables": "yes" if one.tables else ""} for one in found]
+        print_table(rows, ["id", "name", "usage_type", "state", "tables"])
 
 
 def install(company: CompanyTerm, name: Name, as_json: AsJson = False) -> None:

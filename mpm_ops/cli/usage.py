@@ -52,15 +52,23 @@ def _print(found: Sequence[Growth]) -> None:
             "id": one.company_id,
             "company": one.company,
             "MB": "" if one.size is None else f"{one.size / 1e6:,.1f}",
-            "grown by": f"{one.size_grown / 1e6:+,.1f}",
             "rows": "" if one.rows is None else f"{one.rows:,}",
-            "more rows": f"{one.rows_grown:+,}",
-            "transactions": f"{one.transactions:,}",
-            "questions": f"{one.questions:,}",
-            "since": f"{one.since:%Y-%m-%d %H:%M}",
+            **_grown(one),
             "as of": f"{one.taken_at:%Y-%m-%d %H:%M}",
             "not known": one.error,
         }
         for one in found
     ]
     print_table(rows, list(rows[0]))
+
+
+def _grown(one: Growth) -> dict[str, str]:
+    """Return what changed since the first snapshot; nothing of a company that has only one."""
+    told = {
+        "MB more": f"{one.size_grown / 1e6:+,.1f}",
+        "rows more": f"{one.rows_grown:+,}",
+        "transactions": f"{one.transactions:,}",
+        "questions asked": f"{one.questions:,}",
+        "since": f"{one.since:%Y-%m-%d %H:%M}",
+    }
+    return told if one.since < one.taken_at else dict.fromkeys(told, "")
