@@ -71,6 +71,13 @@ def state(connection: psycopg.Connection, run_id: int) -> tuple[str, str]:
     return str(row[0]), str(row[1])
 
 
+def under_way(connection: psycopg.Connection) -> list[Run]:
+    """List the runs that some process is at, running or paused, newest first; not those that are parts of another."""
+    with connection.cursor(row_factory=class_row(Run)) as cursor:
+        query = _RUN + f"WHERE r.part_of IS NULL AND r.state = 'running' AND {_LOCKED} ORDER BY r.id DESC"
+        return cursor.execute(query, {"class": locks.CLASS}).fetchall()
+
+
 def abandoned(connection: psycopg.Connection) -> list[Run]:
     """List the runs that are not closed and whose process is gone, oldest first."""
     with connection.cursor(row_factory=class_row(Run)) as cursor:

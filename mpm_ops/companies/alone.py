@@ -52,7 +52,7 @@ def _session(prefix: str) -> str:
 
 def _refuse(connection: psycopg.Connection, *, got: bool) -> None:
     """Raise Busy that names who holds the lock, and the run that is under way, as far as they are known."""
-    under_way = [run for run in history.runs(connection, limit=20) if run.state in ("running", "paused")]
+    under_way = history.under_way(connection)
     if got and not under_way:
         return
     told = [f"run {run.id} is {run.state} since {run.started_at:%Y-%m-%d %H:%M:%S %Z}" for run in under_way]

@@ -44,7 +44,7 @@ def status(installation: Installation, *, verify: bool = False) -> FleetStatus:
     with installation.central() as connection:
         failed = ledger.failed_last(connection)
         checks = memory.checks(connection, [company.id for company in companies])
-        running = [run for run in history.runs(connection, limit=20) if run.state in ("running", "paused")]
+        running = history.under_way(connection)
     return FleetStatus(
         newest=installation.tenant_tree.heads(),
         revisions=_spread(installation.tenant_tree, found),

@@ -111,6 +111,12 @@ def test_a_run_that_was_not_begun_alone_is_not_met_either(
             wait_until(lambda: waiting(maintenance, fleet[1]))
             with pytest.raises(Busy, match="run 1 is running since"), ops.alone():
                 pass
+            # Nor is it lost sight of among the many short ones that come after it.
+            for _ in range(21):
+                assert ops.rollback_tenant([fleet[0].id], step=1).run_id != ops.migrate_tenant([fleet[0].id]).run_id
+            assert [one.id for one in ops.status().running] == [1]
+            with pytest.raises(Busy, match="run 1 is running since"), ops.alone():
+                pass
             ops.pause_run(1)
             with pytest.raises(Busy, match="run 1 is paused since"), ops.alone():
                 pass
