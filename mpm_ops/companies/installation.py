@@ -17,6 +17,7 @@ from mpm_ops.postgres.chosen import chosen_server
 from mpm_ops.postgres.server import Server, speak, translated
 from mpm_ops.records import MAIN, Company
 from mpm_ops.schema.apply import apply, read_heads
+from mpm_ops.schema.kept import forget
 from mpm_ops.settings import Settings
 from mpm_ops.shipped import shipped
 from mpm_ops.tenant.manifests import manifests
@@ -108,7 +109,8 @@ class Installation:
         return Tree(shipped("tenant_migrations"), own=self.settings.own_tenant_migrations, plugins=plugins)
 
     def forget_trees(self) -> None:
-        """Read both trees anew at their next use."""
+        """Read both trees anew at their next use, whoever has read them before."""
+        forget()
         self.__dict__.pop("central_tree", None)
         self.__dict__.pop("tenant_tree", None)
 

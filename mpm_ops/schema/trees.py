@@ -21,6 +21,7 @@ from mpm_ops.errors import AlreadyExists, InvalidInput, MigrationError, Revision
 from mpm_ops.records import Revision
 from mpm_ops.schema.autogenerate import IncludeObject
 from mpm_ops.schema.folders import Folders
+from mpm_ops.schema.kept import kept
 from mpm_ops.schema.placing import OWN_BRANCH, has_branch, place_of_new
 from mpm_ops.schema.plan import Direction, Plan, Preflight, Step
 from mpm_ops.schema.rendering import LOCK, Collector, alembic_border, is_live
@@ -146,10 +147,10 @@ class Tree:
             self._plans[key] = Plan(before, tuple(steps), self.folders)
         return self._plans[key]
 
-    def rebuild_plan(self, before: Heads) -> Plan:
-        """Return the plan that rolls everything back and migrates again, as a new database is: without plugins."""
+    def rebuild_plan(self, before: Heads, *, plugins: Collection[str] = ()) -> Plan:
+        """Return the plan that rolls everything back and migrates again, as a new database with `plugins` is."""
         down = self.downgrade_plan(before, [revision.id for revision in reversed(self.applied(before))])
-        return Plan(before, (*down.steps, *self.upgrade_plan(down.after).steps), self.folders)
+        return Plan(before, (*down.steps, *self.upgrade_plan(down.after, plugins=plugins).steps), self.folders)
 
     def shipped_only(self) -> Tree:
         """Return the tree without the installation's own revisions, and without plugins of other packages."""
@@ -213,19 +214,25 @@ class Tree:
         config.set_main_option("script_location", str(self.folders.shipped).replace("%", "%%"))
         config.set_main_option("file_template", _FILE_NAME.replace("%", "%%"))
         config.set_main_option("path_separator", "newline")
-        places = [*self.folders.for_everybody, *(self.folders.plugins.values() if with_plugins else ())]
+        places = self._places(with_plugins=with_plugins)
         config.set_main_option("version_locations", "\n".join(str(place).replace("%", "%%") for place in places))
         config.attributes.update(attributes)
         return config
+
+    def _places(self, *, with_plugins: bool = True) -> list[Path]:
+        return [*self.folders.for_everybody, *(self.folders.plugins.values() if with_plugins else ())]
 
     def _scripts(self) -> ScriptDirectory:
         with LOCK:
             if self._loaded is None:
                 with alembic_border("the migration tree"):
-                    loaded = ScriptDirectory.from_config(self._config())
-                    loaded.get_heads()  # reads the files, which is where a broken one shows
-                self._loaded = loaded
+                    self._loaded = kept(self._places(), self._read)
             return self._loaded
+
+    def _read(self) -> ScriptDirectory:
+        read = ScriptDirectory.from_config(self._config())
+        read.get_heads()  # reads the files, which is where a broken one shows
+        return read
 
     def is_of_plugin(self, revision: str) -> bool:
         """Whether a revision is on the branch of a plugin. Read-only."""
