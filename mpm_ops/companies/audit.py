@@ -31,7 +31,7 @@ def audit(installation: Installation) -> list[AuditFinding]:
             if server == MAIN:
                 raise  # nothing is known without the central database
             found.append(AuditFinding(kind=AuditKind.UNREACHABLE, server=server, subject="", what=str(exc)))
-    checks = Checks(installation.settings, before, Rows.read(installation), looks)
+    checks = Checks(installation.settings, installation.reading.name, before, Rows.read(installation), looks)
     found += checks.of_the_centre()
     for look in looks.values():
         found += checks.of_companies(look)

@@ -22,6 +22,8 @@ class Checks:
     """The rules."""
 
     settings: Settings
+    #: The name of the list of what may be read.
+    reading: str
     before: Rows
     after: Rows
     looks: Mapping[str, Look]
@@ -75,7 +77,7 @@ class Checks:
             yield from (_no_group(company, group) for group in groups if group not in look.roles)
             shut_out = [group for group in groups if group in look.roles and group not in access.admitted]
             yield from (_no_connect(company, group) for group in shut_out)
-            if look.roles.keys() >= {*groups} and not up_to_date(look.notes, company.database):
+            if look.roles.keys() >= {*groups} and not up_to_date(look.notes, company.database, self.reading):
                 yield _old_grants(company)
 
     def of_leftovers(self, look: Look) -> Iterator[AuditFinding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import psycopg
 from mpm_ops.central import history, ledger
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import refuse_at_work, settle_all
+from mpm_ops.companies.plugin_sets import Kept, kept_by
 from mpm_ops.companies.states import Stamps, missing, mistaken, read_stamps
 from mpm_ops.errors import (
     InvalidInput,
@@ -27,8 +29,8 @@ from mpm_ops.schema.plan import Plan
 if TYPE_CHECKING:
     from mpm_ops.schema.trees import Tree
 
-#: A plan for a company in a state, or the reason why there is nothing to do.
-Planner = Callable[[Company, tuple[str, ...]], Plan | str]
+#: A plan for a company in a state, the reason why there is nothing to do, or an error that was met before.
+Planner = Callable[[Company, tuple[str, ...]], Plan | str | MpmOpsError]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class Course:
     notes: Sequence[str] = ()
     #: Whose stamp is wrong, by company id, and how; the run puts it right before it begins.
     wrong: Mapping[int, str] = field(default_factory=dict)
+    #: Statements that write rows at the end of a company's plan, by company id.
+    rows: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def plans(self) -> dict[int, Plan]:
@@ -140,23 +144,52 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
 
 
 def reset(installation: Installation, companies: Sequence[Company]) -> Course:
-    """Plan to roll every revision back: the databases end without tables, and their rows are gone."""
+    """Plan to roll every revision back: the databases end without tables, and their rows are gone.
+
+    Which plugins they had is one of those rows: the notes tell.
+    """
     tree = installation.tenant_tree
 
     def plan(_: Company, heads: tuple[str, ...]) -> Plan | str:
         back = [revision.id for revision in reversed(tree.applied(heads))]
         return tree.downgrade_plan(heads, back) if back else "nothing to roll back"
 
-    return _course(installation, "migrate-tenant-reset", companies, lambda *_: plan)
+    course = _course(installation, "migrate-tenant-reset", companies, lambda *_: plan)
+    return dataclasses.replace(course, notes=_lost_plugins(tree, course))
+
+
+def _lost_plugins(tree: Tree, course: Course) -> list[str]:
+    """Tell which plugins go, and from which companies."""
+    having: dict[str, list[str]] = {}
+    for company in course.companies:
+        if company.id in course.plans:
+            for plugin in tree.plugins(course.plans[company.id].before):
+                having.setdefault(plugin, []).append(str(company.id))
+    return [
+        f"{plugin} goes with the rest, of company {', '.join(ids)}: mpm-ops plugin install brings it back"
+        for plugin, ids in sorted(having.items())
+    ]
 
 
 def refresh(installation: Installation, companies: Sequence[Company]) -> Course:
-    """Plan to roll every revision back and migrate again: the databases end as new ones, without their rows."""
+    """Plan to roll every revision back and migrate again: the databases end as new ones, without their rows.
 
-    def plan(_: Company, heads: tuple[str, ...]) -> Plan | str:
-        return installation.tenant_tree.rebuild_plan(heads)
+    They have the plugins that they had, as new ones too, and those that were switched off are.
+    """
+    kept: dict[int, Kept | MpmOpsError] = {}
 
-    return _course(installation, "migrate-tenant-refresh", companies, lambda *_: plan)
+    def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
+        del connection
+        kept.update(kept_by(installation, companies, stamps))
+
+        def plan(company: Company, heads: tuple[str, ...]) -> Plan | MpmOpsError:
+            its = kept[company.id]
+            return installation.tenant_tree.rebuild_plan(heads, plugins=its.names) if isinstance(its, Kept) else its
+
+        return plan
+
+    course = _course(installation, "migrate-tenant-refresh", companies, planner)
+    return dataclasses.replace(course, rows={one: its.rows for one, its in kept.items() if isinstance(its, Kept)})
 
 
 def _course(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mpm_ops.companies import analysts
-from mpm_ops.companies.grants import grant, masks, reading_list
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.errors import Busy, MpmOpsError
 from mpm_ops.postgres import databases, roles
@@ -34,12 +33,12 @@ def make_groups(installation: Installation, server: str, database: str) -> None:
             for group in groups:
                 roles.ensure_group(tenant, group)
             databases.close_to_public(tenant, database, admit=groups)
-            roles.note(tenant, roles.personal_group(database), reading_list())
+            roles.note(tenant, roles.personal_group(database), installation.reading.name)
             analysts.admit(central, tenant, database, server=server)
             roles.act_as(tenant, owner)
-            tenant.execute(masks().encode())
+            tenant.execute(installation.reading.masks().encode())
             roles.revoke_reading(tenant, database=database)
-            grant(tenant, owner=owner)
+            installation.reading.grant(tenant, owner=owner)
 
 
 def outdated(installation: Installation, companies: Sequence[Company]) -> set[int]:
@@ -55,10 +54,10 @@ def outdated(installation: Installation, companies: Sequence[Company]) -> set[in
                 notes = roles.notes(connection, f"{installation.settings.prefix}company_")
         except MpmOpsError:
             pass  # their turn in the run tells why
-        found |= {one.id for one in there if not up_to_date(notes, one.database)}
+        found |= {one.id for one in there if not up_to_date(notes, one.database, installation.reading.name)}
     return found
 
 
-def up_to_date(notes: Mapping[str, str], database: str) -> bool:
-    """Whether a database has its groups, by the notes of their server, and was opened by the list of today."""
-    return notes.keys() >= {*roles.groups(database)} and notes[roles.personal_group(database)] == reading_list()
+def up_to_date(notes: Mapping[str, str], database: str, reading: str) -> bool:
+    """Whether a database has its groups, by the notes of their server, and was opened by the list of that name."""
+    return notes.keys() >= {*roles.groups(database)} and notes[roles.personal_group(database)] == reading

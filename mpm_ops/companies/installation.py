@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from mpm_ops.companies.grants import Reading
 from mpm_ops.errors import NoDatabase, QueryError, ServerUnavailable
 from mpm_ops.postgres import databases, hardening, locks, roles
 from mpm_ops.postgres.chosen import chosen_server
@@ -108,9 +109,15 @@ class Installation:
         plugins = {name: one.folder for name, one in manifests().items()}
         return Tree(shipped("tenant_migrations"), own=self.settings.own_tenant_migrations, plugins=plugins)
 
+    @cached_property
+    def reading(self) -> Reading:
+        """What may be read in the company databases."""
+        return Reading(manifests().values())
+
     def forget_trees(self) -> None:
-        """Read both trees anew at their next use, whoever has read them before."""
+        """Read both trees anew at their next use, whoever has read them before, and what plugins say of themselves."""
         forget()
+        self.__dict__.pop("reading", None)
         self.__dict__.pop("central_tree", None)
         self.__dict__.pop("tenant_tree", None)
 

@@ -129,7 +129,7 @@ def _replaced(
     since = history.replaced_after(connection, run.id)
     left: dict[int, tuple[str, ...] | None] = {}
     unread: list[Company] = []
-    (end,) = (tuple(plan["to"]) for plan in run.plans)
+    ends = {int(one): tuple(plan["to"]) for plan in run.plans for one in plan["oids"]}
     in_hand = _in_hand(installation, connection, run, companies)
     for server, there in by_server(companies).items():
         try:
@@ -141,7 +141,7 @@ def _replaced(
             continue
         unread += [one for one in there if one.id in in_hand | replacing]
         known = [one for one in there if one.database in now and one.id not in {*in_hand, *replacing, *since}]
-        left |= {one.id: end if before.get(one.id) not in (None, now[one.database]) else None for one in known}
+        left |= {one.id: ends[one.id] if before.get(one.id) not in (None, now[one.database]) else None for one in known}
     return left, unread
 
 

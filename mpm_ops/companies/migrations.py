@@ -9,11 +9,11 @@ from contextlib import closing, suppress
 from mpm_ops.central.ledger import Part, Planned
 from mpm_ops.companies.account import Account, Job, account
 from mpm_ops.companies.courses import Course
-from mpm_ops.companies.grants import after_step, before_step
 from mpm_ops.companies.groups import make_groups, outdated
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.preflight import preflight
+from mpm_ops.companies.rows import Rows
 from mpm_ops.companies.states import heads_of, put_right
 from mpm_ops.companies.template import sweep_replaced
 from mpm_ops.errors import (
@@ -70,7 +70,7 @@ def go(
     if policy.preflight != "off":
         failing |= preflight(installation, course.plans, course.companies, policy=policy)
     refused = refusal(failing) if policy.preflight == "stop" else ""
-    owner = installation.settings.owner_role
+    owner, reading = installation.settings.owner_role, installation.reading
     older = outdated(installation, [one for one in course.companies if one.id in course.plans])
 
     #: How many steps of their plans companies have behind them that are tried again.
@@ -82,13 +82,14 @@ def go(
             raise plan
         if isinstance(plan, str):
             raise MigrationError(plan)
+        rows = Rows(plan=plan, after=course.rows.get(company.id, ""))
         manner = Manner(
             lock_timeout=policy.lock_timeout,
             statement_timeout=policy.statement_timeout,
             one_transaction=policy.one_transaction,
             application=pages.application,
-            before=before_step,
-            after=lambda step: after_step(step, company.database),
+            before=reading.before_step,
+            after=lambda step: [*reading.after_step(step, company.database), *rows.after_step(step)],
         )
         if company.id in older:
             make_groups(installation, company.server, company.database)
@@ -96,6 +97,7 @@ def go(
         try:
             server = installation.server_of(company)
             done = apply(server, company.database, plan, owner=owner, manner=manner, live=live, since=since)
+            rows.write(server, company.database, owner=owner, application=pages.application)
         except MpmOpsError as exc:
             come[company.id] = max(since, exc.taken)
             if isinstance(exc, QueryError) and exc.sqlstate == _LOCK_NOT_AVAILABLE:

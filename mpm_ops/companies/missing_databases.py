@@ -9,7 +9,6 @@ import psycopg
 
 from mpm_ops.central import ledger
 from mpm_ops.central.ledger import Planned
-from mpm_ops.companies.grants import grant, reading_list
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.template import ensure_template, template_heads
 from mpm_ops.errors import MpmOpsError
@@ -106,8 +105,8 @@ def _create(installation: Installation, connection: psycopg.Connection, company:
         roles.ensure_group(connection, group)
     databases.close_to_public(connection, new, admit=groups)
     with installation.server_of(company).connect(new, role=owner) as tenant, tenant.transaction():
-        grant(tenant, owner=owner, database=name)
+        installation.reading.grant(tenant, owner=owner, database=name)
     with connection.transaction():
         databases.rename(connection, new, name)
-        roles.note(connection, roles.personal_group(name), reading_list())
+        roles.note(connection, roles.personal_group(name), installation.reading.name)
         connection.execute(databases.stamp(name, template_heads(installation)))

@@ -10,18 +10,19 @@ from mpm_ops.central import registry
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Job, account
 from mpm_ops.companies.clone import clone
-from mpm_ops.companies.grants import after_step, before_step
 from mpm_ops.companies.groups import make_groups, outdated
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.migrations import summary
 from mpm_ops.companies.plugin_rows import ACTIVE, disabling, enabling, installing, removing
-from mpm_ops.errors import Busy, Refused, UnknownPlugin, UsageError
+from mpm_ops.companies.plugin_sets import read_set
+from mpm_ops.companies.rows import Rows
+from mpm_ops.errors import Refused, UnknownPlugin, UsageError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
 from mpm_ops.records import Company, CompanyPlugin, FleetReport, Outcome, Plugin, Status
-from mpm_ops.schema.apply import Manner, apply, read_heads, try_alone
-from mpm_ops.schema.plan import Plan, Step
+from mpm_ops.schema.apply import Manner, apply
+from mpm_ops.schema.plan import Plan
 from mpm_ops.tenant.manifests import manifests
 
 
@@ -35,14 +36,14 @@ def listed(installation: Installation, company: Company) -> list[CompanyPlugin]:
         for one in manifests().values()
         if one.name not in names
     ]
-    heads, rows = _found(installation, company)
-    with_branch = set(installation.tenant_tree.plugins(heads))
+    its = read_set(installation, company)
+    with_branch = set(installation.tenant_tree.plugins(its.heads))
     return [
         CompanyPlugin(
             id=plugin.id,
             name=plugin.name,
             usage_type=plugin.usage_type,
-            state=_state(rows.get(plugin.id), has_branch=plugin.name in with_branch),
+            state=_state(its.rows.get(plugin.id), has_branch=plugin.name in with_branch),
             tables=plugin.name in with_branch,
         )
         for plugin in known
@@ -56,15 +57,14 @@ def install(installation: Installation, company: Company, term: int | str) -> Fl
     """
     plugin = _known(installation, term)
     tree = installation.tenant_tree
-    heads, rows = _found(installation, company)
-    plan = tree.plugin_plan(heads, plugin.name)
-    done = rows.get(plugin.id) == ACTIVE and not plan.steps
+    its = read_set(installation, company)
+    plan = tree.plugin_plan(its.heads, plugin.name)
+    done = its.rows.get(plugin.id) == ACTIVE and not plan.steps
     verb = _Verb(
         installation,
         company,
         f"plugin install {plugin.name}",
-        plan,
-        rows_after=installing(plugin, tree.folders.plugins.get(plugin.name)),
+        Rows(plan=plan, after=installing(plugin, tree.folders.plugins.get(plugin.name))),
         skipped="it is installed already" if done else "",
     )
     return verb.go()
@@ -77,8 +77,8 @@ def uninstall(installation: Installation, company: Company, term: int | str, *, 
     MigrationError where other revisions stand on the branch, ServerError where the database cannot be copied.
     """
     plugin = _known(installation, term)
-    heads, rows = _found(installation, company)
-    plan = installation.tenant_tree.without_plugin_plan(heads, plugin.name)
+    its = read_set(installation, company)
+    plan = installation.tenant_tree.without_plugin_plan(its.heads, plugin.name)
     if plan.steps and not drop_data:
         raise Refused(
             f"to uninstall {plugin.name} drops its tables, and what {company.name} has in them",
@@ -88,10 +88,9 @@ def uninstall(installation: Installation, company: Company, term: int | str, *, 
         installation,
         company,
         f"plugin uninstall {plugin.name}",
-        plan,
-        rows_before=removing(plugin),
+        Rows(plan=plan, before=removing(plugin)),
         notes=_snapshot(installation, company) if plan.steps else [],
-        skipped="" if plan.steps or plugin.id in rows else "it is not installed",
+        skipped="" if plan.steps or plugin.id in its.rows else "it is not installed",
     )
     return verb.go()
 
@@ -116,17 +115,16 @@ def _switch(
     on: bool,
 ) -> FleetReport:
     plugin = _known(installation, term)
-    heads, rows = _found(installation, company)
-    if plugin.id not in rows:
+    its = read_set(installation, company)
+    if plugin.id not in its.rows:
         raise UsageError(
             f"{plugin.name} is not installed",
             hint=f"mpm-ops plugin install {company.id} {plugin.name!r}",
             company=company.name,
         )
-    skipped = f"it is {word}d already" if (rows[plugin.id] == ACTIVE) is on else ""
-    plan = Plan(heads, ())
-    action = f"plugin {word} {plugin.name}"
-    return _Verb(installation, company, action, plan, rows_after=rows_of(plugin), skipped=skipped).go()
+    skipped = f"it is {word}d already" if (its.rows[plugin.id] == ACTIVE) is on else ""
+    rows = Rows(plan=Plan(its.heads, ()), after=rows_of(plugin))
+    return _Verb(installation, company, f"plugin {word} {plugin.name}", rows, skipped=skipped).go()
 
 
 @dataclass(frozen=True)
@@ -136,31 +134,30 @@ class _Verb:
     installation: Installation
     company: Company
     action: str
-    plan: Plan
-    #: Statements that go with the first step of the plan, and with the last.
-    rows_before: str = ""
-    rows_after: str = ""
+    #: They hold the plan.
+    rows: Rows
     notes: list[str] = field(default_factory=list)
     #: Why there is nothing to do.
     skipped: str = ""
 
     def go(self) -> FleetReport:
         """Do it, with the ledger around it."""
-        planned = Planned(company=self.company, before=self.plan.before, plan=self.plan.hash)
+        plan = self.rows.plan
+        planned = Planned(company=self.company, before=plan.before, plan=plan.hash)
         idle = Outcome(
             company_id=self.company.id,
             company=self.company.name,
             status=Status.SKIPPED,
             reason=self.skipped,
-            before=self.plan.before,
-            after=self.plan.before,
+            before=plan.before,
+            after=plan.before,
         )
         job = Job(
             action=self.action,
             planned=[planned],
             work=self._work,
             idle=[idle] if self.skipped else [],
-            plans=[summary(self.plan)],
+            plans=[summary(plan)],
             notes=self.notes,
         )
         return account(self.installation, job, policy=Policy(), hooks=Hooks())
@@ -169,35 +166,16 @@ class _Verb:
         if outdated(self.installation, [company]):
             make_groups(self.installation, company.server, company.database)
         server, owner = self.installation.server_of(company), self.installation.settings.owner_role
-        if self.plan.steps:
-            manner = Manner(application=pages.application, before=self._before, after=self._after)
-            apply(server, company.database, self.plan, owner=owner, manner=manner)
-        if not self._joined:
-            with (
-                server.connect(company.database, role=owner, application=pages.application) as tenant,
-                try_alone(tenant) as alone,
-                tenant.transaction(),
-            ):
-                if not alone:
-                    raise Busy(hint="Wait for the other run to end, then run this again.")
-                tenant.execute((self.rows_before + self.rows_after).encode())
-        return Change(before=self.plan.before, after=self.plan.after)
-
-    @property
-    def _joined(self) -> bool:
-        """Whether the rows are written in a step's own transaction: all of it or nothing."""
-        if not self.plan.steps:
-            return False
-        step = self.plan.steps[-1 if self.rows_after else 0]
-        return step.transactional and len(step.parts) == 1
-
-    def _before(self, step: Step) -> list[str]:
-        rows = [self.rows_before] if self.rows_before and self._joined and step is self.plan.steps[0] else []
-        return [*rows, *before_step(step)]
-
-    def _after(self, step: Step) -> list[str]:
-        rows = [self.rows_after] if self.rows_after and self._joined and step is self.plan.steps[-1] else []
-        return [*after_step(step, self.company.database), *rows]
+        plan, rows, reading = self.rows.plan, self.rows, self.installation.reading
+        if plan.steps:
+            manner = Manner(
+                application=pages.application,
+                before=lambda step: [*rows.before_step(step), *reading.before_step(step)],
+                after=lambda step: [*reading.after_step(step, company.database), *rows.after_step(step)],
+            )
+            apply(server, company.database, plan, owner=owner, manner=manner)
+        rows.write(server, company.database, owner=owner, application=pages.application)
+        return Change(before=plan.before, after=plan.after)
 
 
 def _known(installation: Installation, term: int | str) -> Plugin:
@@ -210,17 +188,6 @@ def _known(installation: Installation, term: int | str) -> Plugin:
             if (one := brought.get(str(term).casefold())) is None:
                 raise
             return registry.add_plugin(connection, one.name, one.usage_type, one.description)
-
-
-def _found(installation: Installation, company: Company) -> tuple[tuple[str, ...], dict[int, int]]:
-    """Return the heads of a company's database, and the status of its plugins by id. Read-only."""
-    owner = installation.settings.owner_role
-    with installation.server_of(company).connect(company.database, role=owner) as tenant:
-        heads = read_heads(tenant)
-        there = tenant.execute("SELECT to_regclass('public.plugins') IS NOT NULL").fetchone()
-        if there is None or not there[0]:
-            return heads, {}  # at base
-        return heads, dict(tenant.execute("SELECT mpm_plugin_id, status FROM plugins").fetchall())
 
 
 def _state(status: int | None, *, has_branch: bool) -> str:

@@ -13,7 +13,6 @@ import psycopg
 
 from mpm_ops.central import ledger, registry
 from mpm_ops.companies import analysts
-from mpm_ops.companies.grants import after_step, grant, reading_list
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.plugin_rows import installing
 from mpm_ops.companies.registration import Registration
@@ -232,11 +231,11 @@ def _open_database(saga: _Saga) -> None:
     owner = saga.installation.settings.owner_role
     with saga.server.connect(saga.database, role=owner) as tenant, tenant.transaction():
         tenant.execute(saga.commit_mode)
-        grant(tenant, owner=owner)
+        saga.installation.reading.grant(tenant, owner=owner)
     with analysts.kept(saga.connection), saga.maintenance.transaction():
         admit = roles.groups(saga.database)
         databases.close_to_public(saga.maintenance, saga.database, admit=admit)
-        roles.note(saga.maintenance, roles.personal_group(saga.database), reading_list())
+        roles.note(saga.maintenance, roles.personal_group(saga.database), saga.installation.reading.name)
         saga.maintenance.execute(databases.stamp(saga.database, template_heads(saga.installation)))
         analysts.admit(saga.connection, saga.maintenance, saga.database, server=saga.registration.server)
     ledger.step_done(saga.connection, saga.company_id, "grants")
@@ -248,7 +247,7 @@ def _install_plugins(saga: _Saga) -> None:
     plan = tree.upgrade_plan(template_heads(saga.installation), plugins=[plugin.name for plugin in saga.plugins])
     if plan.steps:
         owner = saga.installation.settings.owner_role
-        manner = Manner(after=lambda step: after_step(step, saga.database))
+        manner = Manner(after=lambda step: saga.installation.reading.after_step(step, saga.database))
         apply(saga.server, saga.database, plan, owner=owner, manner=manner)
 
 

@@ -14,7 +14,6 @@ import psycopg
 
 from mpm_ops.companies.clone import clone
 from mpm_ops.companies.courses import Course, upgrade
-from mpm_ops.companies.grants import after_step, before_step
 from mpm_ops.companies.groups import outdated
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation
@@ -160,8 +159,8 @@ class _Trial:
             statement_timeout=self.policy.statement_timeout,
             one_transaction=self.policy.one_transaction,
             application="mpm_ops/rehearse",
-            before=before_step,
-            after=lambda step: after_step(step, groups_of),
+            before=self.installation.reading.before_step,
+            after=lambda step: self.installation.reading.after_step(step, groups_of),
             probe=[_PROBE],
             on_commit=self._went_through,
         )

@@ -15,8 +15,6 @@ from mpm_ops.postgres import doctor as symptoms
 from mpm_ops.postgres.doctor import Names
 from mpm_ops.postgres.server import translated
 from mpm_ops.records import MAIN, Deviation, Hardened, Hardening
-from mpm_ops.tenant.personal import PERSONAL
-from mpm_ops.tenant.readable import READABLE
 
 #: What comes with every server, and lets everybody in.
 _SHARED = ("postgres", "template1")
@@ -110,10 +108,12 @@ def _server(installation: Installation, place: _Place) -> Iterator[symptoms.Symp
 
 def _database(installation: Installation, place: _Place) -> Iterator[symptoms.Symptom]:
     level = installation.settings.level
-    readable = READABLE if place.company else {}
+    reading = installation.reading
+    readable = reading.readable if place.company else {}
     with installation.server_named(place.server).connect(place.database) as connection:
-        found = symptoms.of_database(connection, _names(installation), level, readable=readable, masked=tuple(PERSONAL))
-        yield from found
+        yield from symptoms.of_database(
+            connection, _names(installation), level, readable=readable, masked=tuple(reading.personal)
+        )
 
 
 def _names(installation: Installation) -> Names:

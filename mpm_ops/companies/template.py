@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psycopg
 
-from mpm_ops.companies.grants import masks
+from mpm_ops.companies.grants import Reading
 from mpm_ops.companies.installation import Installation
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.postgres.hardening import harden, statements
@@ -38,7 +38,7 @@ def ensure_template(installation: Installation, connection: psycopg.Connection, 
         with installation.server_named(server).connect(building) as built:
             harden(built, installation.settings.level, owner=owner)
         with installation.server_named(server).connect(building, role=owner) as built:
-            built.execute(masks().encode())
+            built.execute(Reading().masks().encode())
             # Freeze the rows and gather statistics once, instead of once in every copy.
             built.execute("VACUUM (FREEZE, ANALYZE)")
         databases.seal_template(connection, building)
@@ -54,7 +54,11 @@ def template_name(installation: Installation) -> str:
     one does, and so does a change of what is masked, or of how far it is closed.
     """
     plan = installation.tenant_tree.upgrade_plan(())
-    made_by = (plan.sql, masks(), *statements(installation.settings.level, owner=installation.settings.owner_role))
+    made_by = (
+        plan.sql,
+        Reading().masks(),
+        *statements(installation.settings.level, owner=installation.settings.owner_role),
+    )
     digest = hashlib.sha256("\n".join(made_by).encode()).hexdigest()[:12]
     return f"{_prefix(installation)}{digest}"
 

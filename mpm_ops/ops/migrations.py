@@ -146,19 +146,19 @@ class MigrationVerbs(Opened):
     def reset_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
-        """Roll everything back: the databases end without tables and their rows are lost."""
+        """Roll everything back: the databases end without tables, and their rows and plugins are lost."""
         return self._go(courses.reset(self._installation, self._chosen(companies, policy)), policy, hooks)
 
     def refresh_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
-        """Roll everything back and migrate again: the rows are lost."""
+        """Roll everything back and migrate again, plugins too: the rows are lost."""
         return self._go(courses.refresh(self._installation, self._chosen(companies, policy)), policy, hooks)
 
     def fresh_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
-        """Replace the databases by new ones: all rows and hand-made tables are lost."""
+        """Replace the databases by new ones with the same plugins: all rows and hand-made tables are lost."""
         chosen = self._chosen(companies, policy)
         return fresh.fresh(self._installation, chosen, policy=self._policy(policy), hooks=hooks or Hooks())
 

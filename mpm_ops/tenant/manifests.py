@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from mpm_ops.errors import InvalidInput
+from mpm_ops.tenant.masks import Mask
+from mpm_ops.tenant.readable import HIDDEN, READABLE
 
 GROUP = "mpm_ops.plugins"
 #: A name is the label of a branch, too: Alembic writes `NAME@head`.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _TAKEN = ("core", "own")
+#: A table or a column, as PostgreSQL writes it without quotes; columns of MPM have capitals, too.
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+#: The masks that need nothing but the column itself.
+_MASKS = frozenset(Mask) - {Mask.PLACE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +35,11 @@ class PluginManifest:
     folder: Path
     #: mini-grid, shs, e-bike or general.
     usage_type: str = "general"
+    #: What analysts may read of its own tables: table -> columns. What is not named stays hidden from them.
+    readable: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: Of that, what is about a person: table -> column -> what is shown to those without a grant of personal data:
+    #: pseudonym, year, coarse or hidden.
+    masks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def manifests() -> dict[str, PluginManifest]:
@@ -37,6 +49,8 @@ def manifests() -> dict[str, PluginManifest]:
         manifest = _loaded(entry)
         if manifest.name in found:
             raise _wrong(entry, f"the plugin {manifest.name} is there twice")
+        if shared := sorted({table for one in found.values() for table in one.readable} & manifest.readable.keys()):
+            raise _wrong(entry, f"another plugin lists the table {shared[0]}, too")
         found[manifest.name] = manifest
     return found
 
@@ -53,7 +67,25 @@ def _loaded(entry: EntryPoint) -> PluginManifest:
         raise _wrong(entry, f"{manifest.name[:80]!r} is not a name for a plugin")
     if not manifest.folder.is_dir():
         raise _wrong(entry, "its folder does not exist")
+    if wrong := next(_not_readable(manifest), ""):
+        raise _wrong(entry, wrong)
     return manifest
+
+
+def _not_readable(manifest: PluginManifest) -> Iterator[str]:
+    """Tell what is wrong with what a plugin wants read. What comes with mpm-ops is not for a package to open."""
+    for table, columns in manifest.readable.items():
+        if table in READABLE or table in HIDDEN:
+            yield f"readable names {table}, which is not a table of its own"
+        if isinstance(columns, str) or not columns:
+            yield f"readable[{table!r}] is not a list of columns"
+        elif odd := [name for name in (table, *columns) if not _IDENTIFIER.fullmatch(str(name))]:
+            yield f"readable: {str(odd[0])[:80]!r} is not the name of a table or a column"
+    for table, masks in manifest.masks.items():
+        if unread := sorted(masks.keys() - {*manifest.readable.get(table, ())}):
+            yield f"masks names {table}.{unread[0]}, which is not readable"
+        if unknown := sorted(set(masks.values()) - _MASKS):
+            yield f"masks: {str(unknown[0])[:80]!r} is none of {', '.join(sorted(_MASKS))}"
 
 
 def _wrong(entry: EntryPoint, what: str) -> InvalidInput:

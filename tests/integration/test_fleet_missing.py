@@ -8,8 +8,7 @@ import psycopg
 import pytest
 
 from mpm_ops import Company, Ops, Settings
-from mpm_ops.companies import missing_databases
-from mpm_ops.companies.grants import grant
+from mpm_ops.companies.grants import Reading
 from mpm_ops.errors import InvalidInput, MpmOpsError, NoDatabase
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
@@ -88,12 +87,14 @@ def test_one_that_cannot_be_made_costs_nobody_else_theirs(
     for company in fleet[:2]:
         databases.drop(maintenance, company.database)
 
-    def full(connection: psycopg.Connection, *, database: str, **values: str) -> None:
+    grant = Reading.grant
+
+    def full(reading: Reading, connection: psycopg.Connection, *, owner: str, database: str = "") -> None:
         if database == fleet[0].database:
             raise MpmOpsError("the disk is full")
-        grant(connection, database=database, **values)
+        grant(reading, connection, owner=owner, database=database)
 
-    monkeypatch.setattr(missing_databases, "grant", full)
+    monkeypatch.setattr(Reading, "grant", full)
     report = ops.migrate_tenant(policy=FAST, create_missing=True)
     assert statuses(report) == "fsss"
     assert "could not be made: the disk is full" in report.notes[1]

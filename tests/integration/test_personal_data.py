@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from mpm_ops import Company, Ops
-from mpm_ops.companies.grants import masks
+from mpm_ops.companies.grants import Reading
 from mpm_ops.demo.profiles import PROFILES
 from mpm_ops.errors import QueryError
 from mpm_ops.postgres.server import Server
@@ -137,6 +137,6 @@ def test_every_listed_column_is_in_the_view(ops: Ops, acme: Company) -> None:
 def test_making_the_views_again_changes_nothing(ops: Ops, acme: Company, server: Server) -> None:
     before = ops.company(acme.id).ask("SELECT name FROM people ORDER BY id").rows
     with server.connect(acme.database, role=ops.settings.owner_role) as tenant:
-        tenant.execute(masks().encode())
+        tenant.execute(Reading().masks().encode())
         tenant.execute(f"GRANT SELECT ON masked.people TO {acme.database}_read".encode())
     assert ops.company(acme.id).ask("SELECT name FROM people ORDER BY id").rows == before

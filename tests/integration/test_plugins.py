@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 import secrets
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from mpm_ops import Company, FleetReport, Ops, Status
-from mpm_ops.errors import MpmOpsError, QueryError, Refused, UnknownPlugin, UsageError
+from mpm_ops import Company, FleetReport, Ops, Settings, Status
+from mpm_ops.companies.findings import AuditKind
+from mpm_ops.errors import MpmOpsError, QueryError, Refused, UnknownCompany, UnknownPlugin, UsageError
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import CompanyPlugin, Spread
 from mpm_ops.schema.apply import LOCK
 from mpm_ops.schema.drift import Catalog, read_catalog
 from mpm_ops.shipped import shipped
+from mpm_ops.tenant.manifests import manifests
 from tests.conftest import PREFIX, clean
 from tests.integration.test_migrations import Register, core_head, own_revision
 from tests.unit.test_plugin_tables import FACTS_BY_PLUGIN, TABLES
@@ -368,11 +373,55 @@ def test_a_plugin_of_another_package_installs_the_same_way(
     counts = ops.migrate_tenant().counts
     assert (counts[Status.DONE], counts[Status.SKIPPED]) == (1, 1)
     assert [one.differences for one in ops.drift()] == [[], []]
-    # An analyst sees none of it: the list of what may be read comes with the code.
-    with pytest.raises(QueryError, match="permission denied"):
-        ops.company(acme.id).ask("SELECT * FROM acme_heat_pumps")
     assert outcome(ops.uninstall_plugin(acme.id, "AcmeHeatPump", drop_data=True)) == ("done", "")
     assert catalog(server, acme) == before
+
+
+def test_an_analyst_reads_what_the_manifest_of_a_plugin_lists(
+    heat_pump: Path, ops: Ops, settings: Settings, acme: Company, register: Register, server: Server
+) -> None:
+    other = register("Other Power")
+    for company in (acme, other):
+        ops.install_plugin(company.id, "AcmeHeatPump")
+        ask(server, company, "INSERT INTO acme_heat_pumps (site, password) VALUES ('Moshi 7', 's') RETURNING 1")
+    made = ops.add_analyst("ada")
+    ops.grant_analyst("ada", [acme.id])
+    with Ops(settings.model_copy(update={"database_url": SecretStr(made.url)})) as ada:
+        ((number, site),) = ada.company(acme.id).ask("SELECT id, site FROM acme_heat_pumps").rows
+        assert (number, len(site)) == (1, 16)
+        assert "acme_heat_pumps" in set(ada.company(acme.id).tables()["table"])
+        assert list(ada.company(acme.id).columns("acme_heat_pumps")["column"]) == ["id", "person_id", "site"]
+        for hidden in (
+            "SELECT password FROM acme_heat_pumps",
+            "SELECT site FROM public.acme_heat_pumps",
+            "SELECT * FROM acme_settings",
+        ):
+            with pytest.raises(QueryError):
+                ada.company(acme.id).ask(hidden)
+        with pytest.raises(UnknownCompany):
+            ada.company(other.id)
+        ops.grant_analyst("ada", [acme.id], personal_data=True)
+        read = ada.company(acme.id, personal_data=True).ask("SELECT site FROM acme_heat_pumps")
+        assert read.rows == [("Moshi 7",)]
+    ops.remove_analyst("ada")
+    assert ops.uninstall_plugin(acme.id, "AcmeHeatPump", drop_data=True).ok
+    assert [one for one in ops.doctor() if one.database == acme.database] == []
+
+
+def test_a_longer_list_of_a_package_reaches_the_companies_that_are_there(
+    heat_pump: Path, ops: Ops, acme: Company, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops.install_plugin(acme.id, "AcmeHeatPump")
+    with pytest.raises(QueryError, match="permission denied"):
+        ops.company(acme.id).ask("SELECT every FROM acme_settings")
+    shorter = manifests()["AcmeHeatPump"]
+    longer = dataclasses.replace(shorter, readable={**shorter.readable, "acme_settings": ("every",)})
+    monkeypatch.setattr(sys.modules[heat_pump.parent.name], "plugin", longer)
+    ops.forget_revisions()
+    assert [one.kind for one in ops.audit()] == [AuditKind.OLD_GRANTS]
+    assert [one.error for one in ops.repair(ops.audit())] == [""]
+    assert ops.audit() == []
+    assert ops.company(acme.id).ask("SELECT every FROM acme_settings").rows == [(5,)]
 
 
 def test_rows_that_are_refused_take_the_tables_back_with_them(
@@ -417,6 +466,13 @@ def test_a_branch_that_ends_outside_a_transaction_gets_its_rows_after_it(
         (MANIFEST.replace("AcmeHeatPump", "core"), "not a name"),
         (MANIFEST.replace('"migrations"', '"nowhere"'), "does not exist"),
         (MANIFEST.replace("AcmeHeatPump", "SparkMeter"), "is shipped"),
+        (MANIFEST.replace('"acme_heat_pumps": (', '"users": ('), "not a table of its own"),
+        (MANIFEST.replace('"acme_heat_pumps": (', '"password_resets": ('), "not a table of its own"),
+        (MANIFEST.replace('("id", "person_id", "site")', '"site"'), "not a list of columns"),
+        (MANIFEST.replace('("id", "person_id", "site")', "()"), "not a list of columns"),
+        (MANIFEST.replace('"person_id"', "'a; DROP TABLE people'"), "not the name of a table or a column"),
+        (MANIFEST.replace('{"site": "pseudonym"}', '{"password": "pseudonym"}'), "which is not readable"),
+        (MANIFEST.replace('"pseudonym"', '"place"'), "is none of coarse, hidden, pseudonym, year"),
     ],
 )
 def test_a_package_that_is_not_in_order_is_named(heat_pump: Path, ops: Ops, manifest: str, what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mpm_ops.companies.grants import _is_harmless
+from mpm_ops.companies.grants import Reading
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from mpm_ops.companies.grants import _is_harmless
     ],
 )
 def test_what_cannot_change_what_may_be_read(statement: str, harmless: bool) -> None:
-    assert _is_harmless(statement) is harmless
+    assert Reading()._is_harmless(statement) is harmless
