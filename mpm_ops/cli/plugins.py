@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 import mpm_ops
-from mpm_ops.cli.options import AsJson, CompanyTerm, Force
-from mpm_ops.cli.output import consent, print_end, print_json, print_table
+from mpm_ops.cli.options import AsJson, CompanyTerm, Force, OneOrAll
+from mpm_ops.cli.output import consent, print_end, print_json, print_table, talk
+from mpm_ops.records import Snapshot, counted
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id of the plugin.")]
 
@@ -18,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     group = typer.Typer(help="Plugins of a company: their tables, rows and switches.", no_args_is_help=True)
     group.command("list")(list_)
-    for command in (install, uninstall, enable, disable):
+    for command in (install, uninstall, enable, disable, snapshots):
         group.command(command.__name__)(command)
     app.add_typer(group, name="plugin")
 
@@ -85,3 +87,45 @@ def disable(company: CompanyTerm, name: Name, as_json: AsJson = False) -> None:
     with mpm_ops.connect() as ops:
         report = ops.disable_plugin(company, name)
     print_end(report, as_json=as_json)
+
+
+def snapshots(
+    company: OneOrAll = None,
+    drop_older_than: Annotated[
+        float | None, typer.Option("--drop-older-than", min=0, metavar="DAYS", help="Drop those that are as old.")
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the copies of databases that uninstalling kept, or drop those that nobody needs any more.
+
+    Example: mpm-ops plugin snapshots
+    """
+    with mpm_ops.connect() as ops:
+        if drop_older_than is None:
+            found, did = ops.snapshots(company), ""
+        else:
+            found, did = ops.drop_snapshots(company, days=drop_older_than, dry_run=True), "dropped"
+            if found:
+                consent(f"Drop {counted(len(found), 'snapshot')}, and what is in them?", force=force)
+                found = ops.drop_snapshots(company, days=drop_older_than)
+    if as_json:
+        print_json(found)
+    else:
+        _print(found, did)
+
+
+def _print(found: Sequence[Snapshot], did: str) -> None:
+    rows = [
+        {
+            "database": one.database,
+            "server": one.server,
+            "company": f"{one.company} ({one.company_id})",
+            "taken at": f"{one.taken_at:%Y-%m-%d %H:%M}",
+            "days": one.age.days,
+            "MB": "" if one.size is None else f"{one.size / 1e6:,.1f}",
+        }
+        for one in found
+    ]
+    print_table(rows, ["database", "server", "company", "taken at", "days", "MB"])
+    talk.print(f"{counted(len(found), 'snapshot')} {did}".strip())

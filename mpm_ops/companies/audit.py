@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mpm_ops.central import registry
+from mpm_ops.companies import plugins
 from mpm_ops.companies.checks import Checks
 from mpm_ops.companies.findings import RECONCILE, REPAIR, AuditFinding, AuditKind, Repaired
 from mpm_ops.companies.groups import make_groups
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.inventory import Look, Rows
+from mpm_ops.companies.plugin_checks import of_plugins
 from mpm_ops.companies.reconcile import reconcile
 from mpm_ops.errors import MpmOpsError, ServerError
-from mpm_ops.records import MAIN
+from mpm_ops.records import MAIN, Status
 
 
 def audit(installation: Installation) -> list[AuditFinding]:
@@ -36,6 +39,7 @@ def audit(installation: Installation) -> list[AuditFinding]:
     for look in looks.values():
         found += checks.of_companies(look)
         found += checks.of_leftovers(look)
+    found += of_plugins(installation, checks.readable())
     return found
 
 
@@ -69,8 +73,20 @@ def _repaired(installation: Installation, finding: AuditFinding) -> str:
         with installation.maintenance(finding.server) as connection:
             for statement in finding.sql:
                 connection.execute(statement.encode())
+        if finding.kind is AuditKind.NO_PLUGIN_TABLES:
+            return _completed(installation, finding)
         if finding.command == REPAIR:
             make_groups(installation, finding.server, finding.subject)
     except MpmOpsError as exc:
         return str(exc)
     return ""
+
+
+def _completed(installation: Installation, finding: AuditFinding) -> str:
+    """Bring the tables that a plugin's row speaks of; return why that could not be done, if so."""
+    with installation.central() as connection:
+        company = registry.find(connection, finding.company_id or 0)
+    (outcome,) = plugins.complete(installation, company, finding.plugin).outcomes
+    if outcome.status in (Status.DONE, Status.SKIPPED):
+        return ""
+    return outcome.failure.message if outcome.failure else outcome.reason or outcome.status

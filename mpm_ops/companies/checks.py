@@ -11,9 +11,10 @@ from psycopg import sql
 from mpm_ops.companies.findings import RECONCILE, REPAIR, AuditFinding, AuditKind
 from mpm_ops.companies.groups import up_to_date
 from mpm_ops.companies.inventory import SWAPPED, Look, Rows
+from mpm_ops.companies.snapshots import OLD
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.databases import Access
-from mpm_ops.records import MAIN, Company, CompanyStatus, counted
+from mpm_ops.records import MAIN, Company, CompanyStatus, Snapshot, counted
 from mpm_ops.settings import Settings
 
 
@@ -59,8 +60,7 @@ class Checks:
     def of_companies(self, look: Look) -> Iterator[AuditFinding]:
         """Check the databases of the companies that live on a server, as far as they were there all the while."""
         for company in self.after.companies.values():
-            known = self.before.companies.get(company.id)
-            if company.server != look.server or company.status is not CompanyStatus.ACTIVE or known != company:
+            if company.server != look.server or not self.steady(company):
                 continue
             if not company.database:
                 yield self._no_row(company)
@@ -79,6 +79,19 @@ class Checks:
             yield from (_no_connect(company, group) for group in shut_out)
             if look.roles.keys() >= {*groups} and not up_to_date(look.notes, company.database, self.reading):
                 yield _old_grants(company)
+
+    def steady(self, company: Company) -> bool:
+        """Whether it was there all the while, and the same."""
+        return company.status is CompanyStatus.ACTIVE and self.before.companies.get(company.id) == company
+
+    def readable(self) -> list[Company]:
+        """Return the companies of whose databases more than the name can be looked at."""
+        return [
+            company
+            for company in self.after.companies.values()
+            if self.steady(company) and company.server in self.looks
+            if company.database in self.looks[company.server].databases
+        ]
 
     def of_leftovers(self, look: Look) -> Iterator[AuditFinding]:
         """Check what a server has for companies that do not live there, and what was left half done."""
@@ -102,6 +115,7 @@ class Checks:
                 sql=[_statement(text, name) for text in statements],
                 safe=True,
             )
+        yield from (_old_snapshot(one) for one in look.old_snapshots)
         for name in look.left:
             yield AuditFinding(
                 kind=AuditKind.LEFTOVER,
@@ -233,6 +247,20 @@ def _swapped(server: str, name: str) -> AuditFinding:
         else "what a company had before migrate-tenant-fresh",
         sql=[_statement("DROP DATABASE {}", name)],
         safe=new,  # the other one holds rows of a company
+    )
+
+
+def _old_snapshot(one: Snapshot) -> AuditFinding:
+    whose = f" {one.company_id}" if one.company else ""
+    size = "" if one.size is None else f", {one.size / 1e6:,.1f} MB"
+    return AuditFinding(
+        kind=AuditKind.OLD_SNAPSHOT,
+        server=one.server,
+        subject=one.database,
+        what=f"a database as it was before a plugin was uninstalled, {one.age.days} days ago{size}: still needed?",
+        company_id=one.company_id,
+        company=one.company,
+        command=f"mpm-ops plugin snapshots{whose} --drop-older-than {OLD} --force",
     )
 
 

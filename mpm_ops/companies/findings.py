@@ -26,6 +26,9 @@ class AuditKind(StrEnum):
     UNKNOWN_ROLE = "unknown role"
     STALE_TEMPLATE = "stale template"
     LEFTOVER = "leftover"
+    OLD_SNAPSHOT = "old snapshot"
+    NO_PLUGIN_TABLES = "plugin without tables"
+    NO_PLUGIN_ROW = "plugin without a row"
     ABANDONED = "abandoned registration"
     UNKNOWN_SERVER = "unknown server"
     UNREACHABLE = "unreachable"
@@ -44,6 +47,8 @@ class AuditFinding:
     #: None and empty when it belongs to no company that is known.
     company_id: int | None = None
     company: str = ""
+    #: Empty when it is about none.
+    plugin: str = ""
     #: What to do: a command, or ...
     command: str = ""
     #: ... statements for psql on that server, one by one.

@@ -12,10 +12,11 @@ from mpm_ops.central import ledger, registry
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.register import lock_key
 from mpm_ops.companies.scratch import abandoned_scratch
+from mpm_ops.companies.snapshots import OLD, on_server
 from mpm_ops.companies.template import half_built, stale_templates
 from mpm_ops.postgres import databases, locks, roles
 from mpm_ops.postgres.databases import Access
-from mpm_ops.records import MAIN, Company
+from mpm_ops.records import MAIN, Company, Snapshot
 
 #: What `fresh` and `--create-missing` name a database before they swap it in, and after they swapped it out.
 SWAPPED = re.compile(r"_(new|old)$")
@@ -59,6 +60,8 @@ class Look:
     left: Sequence[str]
     #: Of the databases, those that another process is about to swap in or to drop.
     in_hand: frozenset[str]
+    #: Copies that were kept, and are old by now.
+    old_snapshots: Sequence[Snapshot]
 
     @classmethod
     def at(cls, installation: Installation, connection: psycopg.Connection, server: str) -> Look:
@@ -80,4 +83,5 @@ class Look:
             stale_templates=stale_templates(installation, connection),
             left=[*abandoned_scratch(installation, connection), *half_built(installation, connection)],
             in_hand=frozenset(in_hand),
+            old_snapshots=[one for one in on_server(installation, connection, server) if one.age.days >= OLD],
         )

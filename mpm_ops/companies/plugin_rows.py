@@ -32,6 +32,11 @@ def installing(plugin: Plugin, folder: Path | None) -> str:
     return enabling(plugin) + text
 
 
+def switched(plugin: Plugin, folder: Path | None, status: int) -> str:
+    """Return the same for a company that has it switched on or off, and is to have it so again."""
+    return "\n;\n".join([installing(plugin, folder), *([] if status == ACTIVE else [disabling(plugin)])])
+
+
 def enabling(plugin: Plugin) -> str:
     """Return what switches the plugin on."""
     return _filled(_STATUS + _TAIL, plugin, ACTIVE)

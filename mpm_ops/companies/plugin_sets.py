@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mpm_ops.central import registry
 from mpm_ops.companies.installation import Installation
-from mpm_ops.companies.plugin_rows import ACTIVE, disabling, installing
+from mpm_ops.companies.plugin_rows import switched
 from mpm_ops.companies.states import Stamps
 from mpm_ops.errors import MpmOpsError, ServerUnavailable, UnknownState
 from mpm_ops.records import Company, Plugin
@@ -94,10 +94,6 @@ def _branches(installation: Installation, heads: tuple[str, ...]) -> Collection[
 def _kept(installation: Installation, known: Sequence[Plugin], its: PluginSet) -> Kept:
     folders = installation.tenant_tree.folders.plugins
     has = [plugin for plugin in known if plugin.id in its.rows]
-    texts = []
-    for plugin in has:
-        texts.append(installing(plugin, folders.get(plugin.name)))
-        if its.rows[plugin.id] != ACTIVE:
-            texts.append(disabling(plugin))
+    texts = [switched(plugin, folders.get(plugin.name), its.rows[plugin.id]) for plugin in has]
     names = {*_branches(installation, its.heads), *(plugin.name for plugin in has if plugin.name in folders)}
     return Kept(names=tuple(sorted(names)), rows="\n;\n".join(texts))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mpm_ops.central import registry
 from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Job, account
-from mpm_ops.companies.clone import clone
 from mpm_ops.companies.groups import make_groups, outdated
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.migrations import summary
-from mpm_ops.companies.plugin_rows import ACTIVE, disabling, enabling, installing, removing
-from mpm_ops.companies.plugin_sets import read_set
+from mpm_ops.companies.plugin_rows import ACTIVE, disabling, enabling, installing, removing, switched
+from mpm_ops.companies.plugin_sets import PluginSet, read_set
 from mpm_ops.companies.rows import Rows
+from mpm_ops.companies.snapshots import take
 from mpm_ops.errors import Refused, UnknownPlugin, UsageError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
@@ -70,6 +69,19 @@ def install(installation: Installation, company: Company, term: int | str) -> Fl
     return verb.go()
 
 
+def complete(installation: Installation, company: Company, term: int | str) -> FleetReport:
+    """Bring the branch of a plugin to a company that has its row, which stays as it is: on or off.
+
+    Raises UnknownPlugin, UsageError when it has none.
+    """
+    plugin, its = _installed(installation, company, term)
+    tree = installation.tenant_tree
+    text = switched(plugin, tree.folders.plugins.get(plugin.name), its.rows[plugin.id])
+    rows = Rows(plan=tree.plugin_plan(its.heads, plugin.name), after=text)
+    skipped = "" if rows.plan.steps else "its tables are there"
+    return _Verb(installation, company, f"plugin install {plugin.name}", rows, skipped=skipped).go()
+
+
 def uninstall(installation: Installation, company: Company, term: int | str, *, drop_data: bool) -> FleetReport:
     """Take the branch of a plugin and its rows away; the tables are gone then, and a copy of the database is kept.
 
@@ -114,14 +126,7 @@ def _switch(
     *,
     on: bool,
 ) -> FleetReport:
-    plugin = _known(installation, term)
-    its = read_set(installation, company)
-    if plugin.id not in its.rows:
-        raise UsageError(
-            f"{plugin.name} is not installed",
-            hint=f"mpm-ops plugin install {company.id} {plugin.name!r}",
-            company=company.name,
-        )
+    plugin, its = _installed(installation, company, term)
     skipped = f"it is {word}d already" if (its.rows[plugin.id] == ACTIVE) is on else ""
     rows = Rows(plan=Plan(its.heads, ()), after=rows_of(plugin))
     return _Verb(installation, company, f"plugin {word} {plugin.name}", rows, skipped=skipped).go()
@@ -190,6 +195,19 @@ def _known(installation: Installation, term: int | str) -> Plugin:
             return registry.add_plugin(connection, one.name, one.usage_type, one.description)
 
 
+def _installed(installation: Installation, company: Company, term: int | str) -> tuple[Plugin, PluginSet]:
+    """Return a plugin of which a company has the row, and all that it has. Raises UnknownPlugin, UsageError."""
+    plugin = _known(installation, term)
+    its = read_set(installation, company)
+    if plugin.id not in its.rows:
+        raise UsageError(
+            f"{plugin.name} is not installed",
+            hint=f"mpm-ops plugin install {company.id} {plugin.name!r}",
+            company=company.name,
+        )
+    return plugin, its
+
+
 def _state(status: int | None, *, has_branch: bool) -> str:
     if status is None:
         return "unfinished" if has_branch else "not installed"
@@ -198,7 +216,5 @@ def _state(status: int | None, *, has_branch: bool) -> str:
 
 def _snapshot(installation: Installation, company: Company) -> list[str]:
     """Copy a company's database, closed to everybody; return what to tell of the copy."""
-    name = f"{installation.settings.prefix}snapshot_{company.id}_{dt.datetime.now(dt.UTC):%Y%m%d%H%M%S}"
-    with installation.maintenance(company.server) as connection:
-        clone(installation, connection, company, name)
-    return [f"the database as it was is {name}; when nobody needs it any more: DROP DATABASE {name}"]
+    drop = f"mpm-ops plugin snapshots {company.id} --drop-older-than DAYS"
+    return [f"the database as it was is {take(installation, company)}; when nobody needs it any more: {drop}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mpm_ops.analysis.access import ShortLogin
@@ -11,7 +11,7 @@ from mpm_ops.analysis.interrupted import load as load_whole
 from mpm_ops.analysis.journal import Journal
 from mpm_ops.analysis.session import Session
 from mpm_ops.central import registry
-from mpm_ops.companies import plugins, users
+from mpm_ops.companies import plugins, snapshots, users
 from mpm_ops.companies import reconcile as reconciling
 from mpm_ops.companies import register as registering
 from mpm_ops.companies.reconcile import Reconciled
@@ -19,7 +19,7 @@ from mpm_ops.companies.registration import checked
 from mpm_ops.demo.profiles import Profile, sized
 from mpm_ops.errors import Refused
 from mpm_ops.ops.opened import Opened
-from mpm_ops.records import Company, CompanyPlugin, FleetReport, Plugin, Revision
+from mpm_ops.records import Company, CompanyPlugin, FleetReport, Plugin, Revision, Snapshot
 
 if TYPE_CHECKING:
     from mpm_ops.demo.load import OnRows
@@ -72,6 +72,23 @@ class CompanyVerbs(Opened):
         Raises UnknownCompany, UnknownPlugin; Refused where tables are to go and `drop_data` does not say so.
         """
         return plugins.uninstall(self._installation, self.get_company(company), plugin, drop_data=drop_data)
+
+    def snapshots(self, company: int | str | None = None) -> Sequence[Snapshot]:
+        """List the copies of databases that uninstalling plugins kept, oldest first; of one company or of all.
+
+        Read-only. Raises UnknownCompany.
+        """
+        return snapshots.listed(self._installation, None if company is None else self.get_company(company))
+
+    def drop_snapshots(
+        self, company: int | str | None = None, *, days: float, dry_run: bool = False
+    ) -> Sequence[Snapshot]:
+        """Drop the snapshots that are at least so many days old; return them. A dry run drops nothing.
+
+        Nothing else ever drops one. Raises UnknownCompany, InvalidInput.
+        """
+        chosen = None if company is None else self.get_company(company)
+        return snapshots.drop(self._installation, chosen, days=days, dry_run=dry_run)
 
     def enable_plugin(self, company: int | str, plugin: int | str) -> FleetReport:
         """Switch an installed plugin on. Raises UnknownCompany, UnknownPlugin, UsageError when it is not installed."""

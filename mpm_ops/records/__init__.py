@@ -14,7 +14,7 @@ from mpm_ops.records.access import (
     Reaped,
 )
 from mpm_ops.records.checks import CompanyDrift, Difference, Finding, Level, Linted
-from mpm_ops.records.company import MAIN, Company, CompanyPlugin, CompanyState, CompanyStatus, Plugin
+from mpm_ops.records.company import MAIN, Company, CompanyPlugin, CompanyState, CompanyStatus, Plugin, Snapshot
 from mpm_ops.records.course import Step, course
 from mpm_ops.records.fleet import Applied, DryRun, FleetStatus, PlannedSql, Revision, Run, SharedRun, Spread
 from mpm_ops.records.report import Cause, Failure, FleetReport, Outcome, Status, counted
@@ -53,6 +53,7 @@ __all__ = [
     "Revision",
     "Run",
     "SharedRun",
+    "Snapshot",
     "Spread",
     "Status",
     "Step",

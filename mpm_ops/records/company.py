@@ -64,6 +64,26 @@ class CompanyPlugin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A copy of a company's database, kept from before a plugin was uninstalled."""
+
+    #: Name of the copy; nobody but a superuser and the owner may connect to it.
+    database: str
+    server: str
+    company_id: int
+    #: Empty when the company is gone.
+    company: str
+    taken_at: dt.datetime
+    #: Bytes on disk; None when the login may not know.
+    size: int | None
+
+    @property
+    def age(self) -> dt.timedelta:
+        """How long ago it was taken."""
+        return dt.datetime.now(dt.UTC) - self.taken_at
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompanyState:
     """Which revision a company database is at, beside where it should be."""
 

@@ -37,7 +37,16 @@ def test_data_is_dropped_by_those_who_say_so(run: Run, acme: Company) -> None:
         assert "Hint" in refused.err
     done = run("plugin", "uninstall", "1", "CalinMeter", "--drop-data", "--force", "--json")
     assert done.code == 0, done.err
-    assert "DROP DATABASE" in str(done.json["notes"])
+    assert "mpm-ops plugin snapshots 1 --drop-older-than" in str(done.json["notes"])
+    (kept,) = run("plugin", "snapshots", "--json").json
+    assert kept["database"] in str(done.json["notes"])
+    assert kept["company"] == "Acme Power"
+    assert kept["database"] in run("plugin", "snapshots", "1").out
+    assert run("plugin", "snapshots", "1", "--drop-older-than", "0.5", "--json").json == []
+    assert run("plugin", "snapshots", "1", "--drop-older-than", "0").code == 2  # nobody is there to ask
+    dropped = run("plugin", "snapshots", "1", "--drop-older-than", "0", "--force")
+    assert "1 snapshot dropped" in dropped.err
+    assert run("plugin", "snapshots", "--json").json == []
 
 
 def test_a_name_that_no_plugin_has(run: Run, acme: Company) -> None:

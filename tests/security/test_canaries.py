@@ -163,6 +163,8 @@ LINES = [
     "plugin disable 1 CalinMeter",
     "plugin enable 1 CalinMeter",
     "plugin uninstall 1 CalinMeter --drop-data",
+    "plugin snapshots --json",
+    "plugin snapshots 1 --drop-older-than 0",
     "doctor --json",
     "audit --json",
     "audit --repair",
