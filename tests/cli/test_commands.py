@@ -77,6 +77,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "plugin enable",
         "plugin install",
         "plugin list",
+        "plugin snapshots",
         "plugin uninstall",
         "plugins",
         "query",
