@@ -44,6 +44,15 @@ def ordered(scripts: ScriptDirectory) -> Sequence[Script]:
     return tuple(found)
 
 
+@lru_cache(maxsize=8)
+def _closures(scripts: ScriptDirectory) -> Mapping[str, frozenset[str]]:
+    """Each revision's id, with all that it builds on."""
+    found: dict[str, frozenset[str]] = {}
+    for script in ordered(scripts):
+        found[script.revision] = frozenset({script.revision}).union(*(found[down] for down in downs(script)))
+    return found
+
+
 def applied_in(scripts: ScriptDirectory, state: Heads) -> set[str]:
     """Return the ids of all revisions that a database at `state` has. Raises UnknownState."""
     known = by_id(scripts)
@@ -54,14 +63,8 @@ def applied_in(scripts: ScriptDirectory, state: Heads) -> set[str]:
             hint="It was migrated by newer code, or by a plugin that is not here: update mpm-ops, install the plugin's "
             "package, or set MPM_OPS_TENANT_MIGRATIONS to the folder that holds the revision.",
         )
-    found: set[str] = set()
-    stack = list(state)
-    while stack:
-        revision = stack.pop()
-        if revision not in found:
-            found.add(revision)
-            stack.extend(downs(known[revision]))
-    return found
+    below = _closures(scripts)
+    return set().union(*(below[head] for head in state))
 
 
 def effective(scripts: ScriptDirectory, heads: Iterable[str]) -> Heads:

@@ -25,6 +25,7 @@ from mpm_ops.schema.kept import kept
 from mpm_ops.schema.placing import OWN_BRANCH, has_branch, place_of_new
 from mpm_ops.schema.plan import Direction, Plan, Preflight, Step
 from mpm_ops.schema.rendering import LOCK, Collector, alembic_border, is_live
+from mpm_ops.schema.reuse import Rendered
 from mpm_ops.schema.revisions import (
     Heads,
     applied_in,
@@ -54,14 +55,17 @@ class Tree:
         self.folders = Folders(shipped=folder, own=own, others=plugins or {})
         self._loaded: ScriptDirectory | None = None
         self._plans: dict[tuple[str, Heads, object], Plan] = {}
+        self._rendered = Rendered()
+        #: Of which plugin each revision is, as far as somebody has asked; a fleet is in many states, of one tree.
+        self._plugin: dict[str, str] = {}
+        self._in_order: ScriptDirectory | None = None
 
     def heads(self, state: Heads = (), *, plugins: Collection[str] = ()) -> Heads:
         """Return the newest revisions for a database at `state`, as `alembic_version` would hold them, sorted.
 
         Those of the core, the installation's own, the plugins that it has, and `plugins`. Read-only.
         """
-        scripts = self._scripts()
-        check_branches(scripts, self.folders)
+        scripts = self._checked()
         wanted = {"", *plugins, *self.plugins(state)}
         found = [head for head in scripts.get_heads() if self._plugin_of(scripts, head) in wanted]
         return effective(scripts, found)
@@ -101,8 +105,7 @@ class Tree:
         """Return the plan from `before` to the newest revisions for it, and to those of `plugins`."""
         key = ("upgrade", before, tuple(sorted(plugins)))
         if key not in self._plans:
-            pending = self.pending(before, plugins=plugins)
-            steps = self._render("upgrade", before, self.heads(before, plugins=plugins)) if pending else []
+            steps = self._upgrade(before, self.heads(before, plugins=plugins))
             self._plans[key] = Plan(before, tuple(steps), self.folders)
         return self._plans[key]
 
@@ -110,12 +113,9 @@ class Tree:
         """Return the plan that brings the branch of one plugin, and of the rest only what it stands on."""
         key = ("plugin", before, name)
         if key not in self._plans:
-            scripts = self._scripts()
-            check_branches(scripts, self.folders)
+            scripts = self._checked()
             heads = [head for head in scripts.get_heads() if self._plugin_of(scripts, head) == name]
-            applied = applied_in(scripts, before)
-            steps = self._render("upgrade", before, tuple(heads)) if not applied.issuperset(heads) else []
-            self._plans[key] = Plan(before, tuple(steps), self.folders)
+            self._plans[key] = Plan(before, tuple(self._upgrade(before, tuple(heads))), self.folders)
         return self._plans[key]
 
     def without_plugin_plan(self, before: Heads, name: str) -> Plan:
@@ -128,7 +128,7 @@ class Tree:
         key = ("to", heads, None)
         if key not in self._plans:
             newest = effective(self._scripts(), heads)
-            self._plans[key] = Plan((), tuple(self._render("upgrade", (), newest) if newest else ()), self.folders)
+            self._plans[key] = Plan((), tuple(self._upgrade((), newest)), self.folders)
         return self._plans[key]
 
     def downgrade_plan(self, before: Heads, undo: Sequence[str]) -> Plan:
@@ -198,14 +198,26 @@ class Tree:
                 autogenerate=connection is not None,
                 **place,
             )
-        self._loaded = None
+        self._loaded = self._in_order = None
         self._plans.clear()
+        self._plugin.clear()
+        self._rendered = Rendered()
         if not isinstance(made, Script):
             raise RevisionError("alembic made no revision file")
         return record(made)
 
     def _plugin_of(self, scripts: ScriptDirectory, revision: str) -> str:
-        return self.folders.plugin_of(scripts.get_revision(revision).path)
+        if revision not in self._plugin:
+            self._plugin[revision] = self.folders.plugin_of(scripts.get_revision(revision).path)
+        return self._plugin[revision]
+
+    def _checked(self) -> ScriptDirectory:
+        """Return the revisions, whose branches are in order. Raises RevisionError."""
+        scripts = self._scripts()
+        if self._in_order is not scripts:
+            check_branches(scripts, self.folders)
+            self._in_order = scripts
+        return scripts
 
     def _config(self, *, with_plugins: bool = True, **attributes: Any) -> Config:
         # Quiet: Alembic would tell on stdout what it writes, and stdout is for data.
@@ -281,6 +293,17 @@ class Tree:
         environment = EnvironmentContext(config, scripts, fn=steps, destination_rev=target)
         with alembic_border(f"the {direction} of {revision}", live=True), environment:
             scripts.run_env()
+
+    def _upgrade(self, before: Heads, target: Heads) -> list[Step]:
+        """Return the steps from `before` to what `target` has besides, rendered where they have not been before."""
+        scripts = self._scripts()
+        missing = applied_in(scripts, target) - applied_in(scripts, before)
+        way = [script for script in ordered(scripts) if script.revision in missing]
+        steps = self._rendered.upgrade(before, way)
+        if steps is None:
+            steps = self._render("upgrade", before, target)
+            self._rendered.keep(before, way, steps)
+        return steps
 
     def _render(self, direction: Direction, before: Heads, target: str | Heads) -> list[Step]:
         scripts = self._scripts()

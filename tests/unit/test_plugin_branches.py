@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,28 @@ def test_a_core_revision_is_made_beside_the_plugins(tree: Tree) -> None:
 def test_a_name_that_a_revision_of_a_plugin_has_is_taken(tree: Tree) -> None:
     with pytest.raises(InvalidInput):
         tree.check_name("../p")
+
+
+def test_plans_that_are_put_together_are_those_that_alembic_renders(folder: Path, tmp_path: Path) -> None:
+    write(folder / "versions", "c3", "c2")
+    write(folder / "plugins" / "P", "p3", "p2", depends="q1")
+    write(folder / "plugins" / "Q", "q2", "q1", depends="c3")
+    write(tmp_path / "own", "o1", None, labels=("own",), depends="c2")
+    write(tmp_path / "own", "o2", "o1", depends="c3")
+    builds_on = {"c2": {"c1"}, "c3": {"c2"}, "p1": {"c2"}, "p2": {"p1"}, "p3": {"p2", "q1"}, "q1": {"c1"}}
+    builds_on |= {"q2": {"q1", "c3"}, "o1": {"c2"}, "o2": {"o1", "c3"}}
+    branches = [["c1", "c2", "c3"], ["p1", "p2", "p3"], ["q1", "q2"], ["o1", "o2"]]
+    shared = Tree(folder, own=tmp_path / "own")
+    states = set()
+    for lengths in itertools.product(*(range(len(branch) + 1) for branch in branches)):
+        has = {one for branch, length in zip(branches, lengths, strict=True) for one in branch[:length]}
+        if all(builds_on.get(one, set()) <= has for one in has):
+            covered = set().union(*(builds_on.get(one, set()) for one in has))
+            states.add(tuple(sorted(has - covered)))
+    assert len(states) > 40
+    for state in sorted(states):
+        alone = Tree(folder, own=tmp_path / "own")
+        for plugins in ((), ("P",), ("Q", "P")):
+            made = shared.upgrade_plan(state, plugins=plugins)
+            assert made == alone.upgrade_plan(state, plugins=plugins)
+            assert made.after == alone.heads(state, plugins=plugins)
