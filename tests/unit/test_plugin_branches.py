@@ -9,17 +9,13 @@ import pytest
 
 from mpm_ops.errors import InvalidInput, MigrationError, RevisionError, UnknownState
 from mpm_ops.schema.trees import Tree
-from mpm_ops.shipped import shipped
-from tests.unit.test_trees import write
+from tests.unit.test_trees import bare, write
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A tree with two core revisions, and the plugins P (two revisions) and Q (one)."""
-    folder = tmp_path / "tree"
-    (folder / "versions").mkdir(parents=True)
-    for name in ("env.py", "script.py.mako"):
-        (folder / name).write_text((shipped("tenant_migrations") / name).read_text())
+    folder = bare(tmp_path / "tree")
     write(folder / "versions", "c1", None, labels=("core",))
     write(folder / "versions", "c2", "c1")
     write(folder / "plugins" / "P", "p1", None, labels=("P",), depends="c2", up=table("p"), down_sql=drop("p"))

@@ -52,6 +52,14 @@ def tenant_tree(own: Path) -> Tree:
     return Tree(shipped("tenant_migrations"), own=own)
 
 
+def bare(folder: Path) -> Path:
+    """Make the folder of a tree that has no revision yet, and return it."""
+    (folder / "versions").mkdir(parents=True)
+    for name in ("env.py", "script.py.mako"):
+        (folder / name).write_text((shipped("tenant_migrations") / name).read_text())
+    return folder
+
+
 def rendered(own: Path, revision: str) -> Step:
     return next(step for step in tenant_tree(own).upgrade_plan(()).steps if step.revision == revision)
 
@@ -170,7 +178,9 @@ def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
 @hypothesis_settings(deadline=None)
 @given(name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_ -]{0,79}", fullmatch=True))
 def test_any_accepted_name_makes_a_file_that_compiles(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
-    made = tenant_tree(tmp_path_factory.mktemp("own")).new_revision(name, own=True)
+    folder = bare(tmp_path_factory.mktemp("site") / "tree")
+    write(folder / "versions", "c1", None, labels=("core",))
+    made = Tree(folder, own=folder.with_name("own")).new_revision(name, own=True)
     compile(Path(made.path).read_text(), made.path, "exec")
 
 
