@@ -107,10 +107,32 @@ def route(scripts: ScriptDirectory, direction: Direction, before: Heads, target:
     Upgrades go in the order of `ordered`, whatever the order in which branches were read.
     """
     if direction == "downgrade":
-        return scripts._downgrade_revs(target, before)  # type: ignore[arg-type]  # the stub is narrower than the code
+        found = scripts._downgrade_revs(target, before)  # type: ignore[arg-type]  # the stub is narrower than the code
+        return [_Settled(step) for step in found]
     places = {script.revision: place for place, script in enumerate(ordered(scripts))}
-    steps = scripts._upgrade_revs(target, before)  # type: ignore[arg-type]  # as above
-    return sorted(steps, key=lambda step: places[str(step.to_revisions_no_deps[0])])
+    found = scripts._upgrade_revs(target, before)  # type: ignore[arg-type]  # as above
+    return sorted(map(_Settled, found), key=lambda step: places[str(step.to_revisions_no_deps[0])])
+
+
+class _Settled(RevisionStep):
+    """A step that changes the same rows of `alembic_version` in every process.
+
+    Where a revision builds on several heads, Alembic takes the row that it updates from a set of strings: any of them.
+    One plan would have another hash in another process.
+    """
+
+    def __init__(self, step: RevisionStep) -> None:
+        super().__init__(step.revision_map, step.revision, step.is_upgrade)
+
+    def merge_branch_idents(self, heads: set[str]) -> tuple[list[str], str, str]:
+        deleted, updated, made = super().merge_branch_idents(heads)
+        *others, last = sorted([*deleted, updated])
+        return others, last, made
+
+    def unmerge_branch_idents(self, heads: set[str]) -> tuple[str, str, tuple[str, ...]]:
+        updated, made, inserted = super().unmerge_branch_idents(heads)
+        first, *others = sorted([made, *inserted])
+        return updated, first, tuple(others)
 
 
 def without_body(step: RevisionStep) -> RevisionStep:

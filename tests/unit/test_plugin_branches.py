@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,16 +182,40 @@ def test_a_name_that_a_revision_of_a_plugin_has_is_taken(tree: Tree) -> None:
         tree.check_name("../p")
 
 
-def test_plans_that_are_put_together_are_those_that_alembic_renders(folder: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def crossed(folder: Path, tmp_path: Path) -> Tree:
+    """The tree with revisions that build on several others."""
     write(folder / "versions", "c3", "c2")
     write(folder / "plugins" / "P", "p3", "p2", depends="q1")
     write(folder / "plugins" / "Q", "q2", "q1", depends="c3")
     write(tmp_path / "own", "o1", None, labels=("own",), depends="c2")
     write(tmp_path / "own", "o2", "o1", depends="c3")
+    return Tree(folder, own=tmp_path / "own")
+
+
+_HASHES = """
+import sys
+from pathlib import Path
+from mpm_ops.schema.trees import Tree
+tree = Tree(Path(sys.argv[1]), own=Path(sys.argv[2]))
+print(tree.upgrade_plan(("c3", "o1", "p2", "q1")).hash, tree.downgrade_plan(("o2", "p3"), ["o2"]).hash)
+"""
+
+
+def test_a_plan_has_the_same_hash_in_every_process(crossed: Tree) -> None:
+    def hashes(seed: int) -> str:
+        command = [sys.executable, "-c", _HASHES, str(crossed.folders.shipped), str(crossed.folders.own)]
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    # Of these some would have Alembic take another row than the others.
+    assert len({hashes(seed) for seed in (0, 4, 5, 9)}) == 1
+
+
+def test_plans_that_are_put_together_are_those_that_alembic_renders(crossed: Tree) -> None:
     builds_on = {"c2": {"c1"}, "c3": {"c2"}, "p1": {"c2"}, "p2": {"p1"}, "p3": {"p2", "q1"}, "q1": {"c1"}}
     builds_on |= {"q2": {"q1", "c3"}, "o1": {"c2"}, "o2": {"o1", "c3"}}
     branches = [["c1", "c2", "c3"], ["p1", "p2", "p3"], ["q1", "q2"], ["o1", "o2"]]
-    shared = Tree(folder, own=tmp_path / "own")
     states = set()
     for lengths in itertools.product(*(range(len(branch) + 1) for branch in branches)):
         has = {one for branch, length in zip(branches, lengths, strict=True) for one in branch[:length]}
@@ -197,8 +224,8 @@ def test_plans_that_are_put_together_are_those_that_alembic_renders(folder: Path
             states.add(tuple(sorted(has - covered)))
     assert len(states) > 40
     for state in sorted(states):
-        alone = Tree(folder, own=tmp_path / "own")
+        alone = Tree(crossed.folders.shipped, own=crossed.folders.own)
         for plugins in ((), ("P",), ("Q", "P")):
-            made = shared.upgrade_plan(state, plugins=plugins)
+            made = crossed.upgrade_plan(state, plugins=plugins)
             assert made == alone.upgrade_plan(state, plugins=plugins)
             assert made.after == alone.heads(state, plugins=plugins)
