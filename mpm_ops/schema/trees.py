@@ -141,8 +141,7 @@ class Tree:
             scripts = self._scripts()
             steps: list[Step] = []
             for revision in undo:
-                state = steps[-1].after if steps else before
-                steps += self._render("downgrade", state, below(scripts.get_revision(revision)))
+                steps += self._downgrade(steps[-1].after if steps else before, scripts.get_revision(revision))
             _refuse_more(steps, undo)
             self._plans[key] = Plan(before, tuple(steps), self.folders)
         return self._plans[key]
@@ -302,7 +301,16 @@ class Tree:
         steps = self._rendered.upgrade(before, way)
         if steps is None:
             steps = self._render("upgrade", before, target)
-            self._rendered.keep(before, way, steps)
+            self._rendered.keep_upgrade(before, way, steps)
+        return steps
+
+    def _downgrade(self, before: Heads, script: Script) -> list[Step]:
+        """Return the step that undoes a revision, and those that undo what stands on it."""
+        scripts = self._scripts()
+        steps = self._rendered.downgrade(scripts, before, script)
+        if steps is None:
+            steps = self._render("downgrade", before, below(script))
+            self._rendered.keep_downgrade(scripts, before, script, steps)
         return steps
 
     def _render(self, direction: Direction, before: Heads, target: str | Heads) -> list[Step]:

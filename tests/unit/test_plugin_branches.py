@@ -229,3 +229,6 @@ def test_plans_that_are_put_together_are_those_that_alembic_renders(crossed: Tre
             made = crossed.upgrade_plan(state, plugins=plugins)
             assert made == alone.upgrade_plan(state, plugins=plugins)
             assert made.after == alone.heads(state, plugins=plugins)
+        last = [one.id for one in alone.applied(state)][::-1]
+        for undone in [[head] for head in state] + [last]:
+            assert crossed.downgrade_plan(state, undone) == alone.downgrade_plan(state, undone)
