@@ -51,6 +51,13 @@ def array(column: Column, values: Sequence[Any]) -> pa.Array:
         return texts(values)
 
 
+def declared(column: Column) -> pa.DataType:
+    """Return the type that a column's values have unless one is beyond it; text for what is not listed."""
+    if column.oid == _NUMERIC and column.precision is not None and column.scale is not None:
+        return pa.decimal128(column.precision, column.scale)
+    return _TYPES.get(column.oid, pa.string())
+
+
 def _is_list(oid: int) -> bool:
     info = types.get(oid)
     return info is not None and info.array_oid == oid

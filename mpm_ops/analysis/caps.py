@@ -23,3 +23,11 @@ def checked_numeric(numeric: str) -> None:
     """Raise UsageError for what numeric cannot become."""
     if numeric not in ("decimal", "float"):
         raise UsageError(f"numeric is {numeric!r}", hint='Write numeric="decimal" or numeric="float".')
+
+
+def checked_fanout(errors: str, workers: int | None) -> None:
+    """Raise UsageError for a way of asking many companies that cannot be meant."""
+    if errors not in ("raise", "collect"):
+        raise UsageError(f"errors is {errors!r}", hint='Write errors="raise" or errors="collect".')
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers is {workers}", hint="Give a number of companies that are asked at a time.")

@@ -36,6 +36,15 @@ COLUMNS = f"""
     ORDER BY a.attnum
 """  # noqa: S608 our own text
 
+#: Every table with its columns in their order: types, and what tells one way of masking it from another.
+SHAPES = f"""
+    SELECT v.name, a.attname::text, a.atttypid::bigint, a.atttypmod,
+           coalesce(pg_catalog.obj_description(v.oid, 'pg_class'), '') AS masks
+    FROM ({_VISIBLE}) AS v JOIN pg_catalog.pg_attribute a ON a.attrelid = v.oid AND a.attnum > 0
+    WHERE NOT a.attisdropped AND pg_catalog.has_column_privilege(v.oid, a.attnum, 'SELECT')
+    ORDER BY v.name, a.attnum
+"""  # noqa: S608 our own text
+
 #: Every name that may be written in a question.
 NAMES = f"""
     SELECT v.name, a.attname::text

@@ -23,8 +23,8 @@ from mpm_ops.postgres.watched import WatchedConnection
 from mpm_ops.records import Question
 
 #: Bytes of a row group; and what a question may take that goes into a file, of rows and of seconds.
-_GROUP = 32 * 1024 * 1024
-_LIMITS = Limits(rows=None, bytes=256 * 1024 * 1024, deadline=4 * 3600, statement=600_000)
+GROUP = 32 * 1024 * 1024
+LIMITS = Limits(rows=None, bytes=256 * 1024 * 1024, deadline=4 * 3600, statement=600_000)
 
 
 class Source(Protocol):
@@ -43,8 +43,9 @@ class Source(Protocol):
 class Writer:
     """A Parquet file that grows by batches; a batch that does not fit its schema widens that."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, group: int | None = None) -> None:
         self._path = path
+        self._group = GROUP if group is None else group
         self._file: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
         self._size = 0
@@ -56,8 +57,13 @@ class Writer:
         self._waiting.append(batch)
         self._size += batch.nbytes
         self.rows += batch.num_rows
-        if self._size >= _GROUP:
+        if self._size >= self._group:
             self._flush()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """What the rows have that are written so far."""
+        return self._file.schema if self._file is not None else common([one.schema for one in self._waiting])
 
     def finish(self) -> None:
         """Write what is waiting."""
@@ -70,7 +76,7 @@ class Writer:
             self._file.close()
 
     def _flush(self) -> None:
-        schema = _common([*([self._file.schema] if self._file else []), *(one.schema for one in self._waiting)])
+        schema = common([*([self._file.schema] if self._file else []), *(one.schema for one in self._waiting)])
         if self._file is not None and schema != self._file.schema:
             self._widen(schema)
         if self._file is None:
@@ -135,7 +141,7 @@ def _export(
 
     def ask(connection: WatchedConnection) -> Taken:
         rows = 0
-        lent = stream.streamed(connection, sql, params, limits=_LIMITS, keep=False, numeric=numeric, stop=stop)
+        lent = stream.streamed(connection, sql, params, limits=LIMITS, keep=False, numeric=numeric, stop=stop)
         with lent as arriving:
             for batch in arriving:
                 names = frames.unique([column.name for column in arriving.columns])
@@ -146,7 +152,7 @@ def _export(
                 rows += table.num_rows
                 step(table.num_rows)
             if arriving.cut:
-                size = _LIMITS.bytes // 1024**2
+                size = LIMITS.bytes // 1024**2
                 raise QueryError(f"a row takes more than {size} MB", statement=sql, hint="Ask for fewer columns.")
         return Taken(count=rows)
 
@@ -165,7 +171,7 @@ def _written(path: Path) -> Iterator[Writer]:
         writer.finish()
 
 
-def _common(schemas: Sequence[pa.Schema]) -> pa.Schema:
+def common(schemas: Sequence[pa.Schema]) -> pa.Schema:
     """Return the schema that holds rows of all of them."""
     names = dict.fromkeys(name for schema in schemas for name in schema.names)
     return pa.schema(

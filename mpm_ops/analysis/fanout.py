@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mpm_ops.analysis.caps import cut_after
 from mpm_ops.analysis.guard import Limits
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mpm_ops.analysis.stream import Gathered, Numeric
+
+T = TypeVar("T")
 
 
 def result(
@@ -97,13 +99,13 @@ def ask(
             on_answer()
 
     try:
-        results = list(zip(readers, _each(one, readers, stop, workers), strict=True))
+        results = list(zip(readers, each(one, readers, stop, workers), strict=True))
     finally:
         for reader in readers[:1]:
             reader.journal.write(noted)
     failed = {reader.name: found for reader, found in results if isinstance(found, MpmOpsError)}
     if failed and not collect:
-        raise _summary(failed, len(readers))
+        raise summary(failed, len(readers))
     answers = [(reader.name, found) for reader, found in results if not isinstance(found, MpmOpsError)]
     table, lacking = frames.together([(name, answer.table) for name, answer in answers])
     return Found(
@@ -117,12 +119,9 @@ def ask(
     )
 
 
-def _each(
-    one: Callable[[CompanyReader], Gathered | MpmOpsError],
-    readers: Sequence[CompanyReader],
-    stop: threading.Event,
-    workers: int,
-) -> list[Gathered | MpmOpsError]:
+def each(
+    one: Callable[[CompanyReader], T], readers: Sequence[CompanyReader], stop: threading.Event, workers: int
+) -> list[T]:
     """Do `one` for all; when the wait for them is broken off, `stop` is set and no thread is left behind."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mpm_ops")
     try:
@@ -134,7 +133,8 @@ def _each(
         pool.shutdown(cancel_futures=True)
 
 
-def _summary(failed: Mapping[str, MpmOpsError], total: int) -> MpmOpsError:
+def summary(failed: Mapping[str, MpmOpsError], total: int) -> MpmOpsError:
+    """Return the one error for all companies that did not answer; theirs, when all say the same."""
     first = next(iter(failed.values()))
     if len(failed) == total and len({str(error) for error in failed.values()}) == 1:
         first.company = "" if total > 1 else first.company

@@ -165,11 +165,18 @@ class CompanyReader:
         answer = self.ask("SELECT pg_catalog.current_setting(:name)", params={"name": name})
         return str(answer.rows[0][0])
 
-    def ask(self, sql: str, *, params: Params = None, limits: Limits | None = None) -> Answer:
+    def ask(
+        self,
+        sql: str,
+        *,
+        params: Params = None,
+        limits: Limits | None = None,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """Ask one question and return the bare rows; what `read_sql` is made of. It is noted in the audit log."""
         noted: list[Question] = []
         try:
-            return self.noting(noted, sql, lambda one: guard.ask(one, sql, params, limits=limits))
+            return self.noting(noted, sql, lambda one: guard.ask(one, sql, params, limits=limits, stop=stop))
         finally:
             self.journal.write(noted)
 

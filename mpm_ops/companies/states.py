@@ -76,6 +76,12 @@ def stamped(
     return found
 
 
+def known_heads(installation: Installation, companies: Sequence[Company]) -> dict[int, tuple[str, ...]]:
+    """Return the heads by company id, as the stamps say, of those that have one. Read-only."""
+    found = stamped(installation, companies)
+    return {company.id: heads for company in companies if isinstance(heads := found.get(company.database), tuple)}
+
+
 def mistaken(installation: Installation, companies: Sequence[Company], verified: Stamps) -> dict[int, str]:
     """Return, by company id, how its stamp differs from what its `alembic_version` says. Read-only."""
     stamps = stamped(installation, companies)

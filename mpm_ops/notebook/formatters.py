@@ -16,12 +16,20 @@ from mpm_ops.analysis import faces
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.result import SHOWN, few
 from mpm_ops.harmless import harmless
-from mpm_ops.records import FleetReport, FleetStatus, Status, counted
+from mpm_ops.records import Exported, FleetReport, FleetStatus, Status, counted
 
 #: What a list that is shown as a table may hold. A NewLogin is none of them: its URL is for nobody else's eyes.
 _ROWS = (
     *(records.Analyst, records.Applied, records.Asked, records.Company, records.CompanyDrift, records.CompanyState),
-    *(records.Deviation, records.Finding, records.Hardened, records.Outcome, records.Plugin, records.Reaped),
+    *(
+        records.Deviation,
+        records.ExportedTable,
+        records.Finding,
+        records.Hardened,
+        records.Outcome,
+        records.Plugin,
+        records.Reaped,
+    ),
     *(records.Revision, records.Run),
 )
 #: Long ones that are looked at in the record itself.
@@ -53,6 +61,7 @@ def _faces() -> list[tuple[str, type, Callable[..., Any]]]:
     return [
         ("text/html", FleetReport, report),
         ("text/html", FleetStatus, status),
+        ("text/html", Exported, exported),
         ("text/html", list, listed),
         ("text/plain", CompanyReader, _reader),
     ]
@@ -77,6 +86,12 @@ def status(found: FleetStatus) -> str:
     said = [f"{what}: {len(who)} ({few(who)})" for what, who in told.items() if who]
     runs = [f"run {run.id} {run.action} is {run.state}" for run in found.running]
     return _table(rows, "; ".join([counted(len(found.states), "company"), *said, *runs]))
+
+
+def exported(found: Exported) -> str:
+    """Return what became of each company, those that failed first, and the sum below it."""
+    rows = sorted(found.rows(), key=lambda row: row["company"] not in found.errors)
+    return _table(rows, str(found))
 
 
 def listed(found: list[Any]) -> str | None:

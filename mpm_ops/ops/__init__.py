@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from mpm_ops.analysis.session import Session
 from mpm_ops.ops.analysts import AnalystVerbs
+from mpm_ops.ops.lake import LakeVerbs
 from mpm_ops.ops.notebooks import NotebookVerbs
 from mpm_ops.settings import Settings
 
 
-class Ops(AnalystVerbs, NotebookVerbs):
+class Ops(AnalystVerbs, LakeVerbs, NotebookVerbs):
     """One installation of mpm_ops. Get one from `mpm_ops.connect()`; close it, or use it in a `with` block."""
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from mpm_ops.analysis import fanout
-from mpm_ops.analysis.caps import checked_numeric, checked_rows
+from mpm_ops.analysis.caps import checked_fanout, checked_numeric, checked_rows
 from mpm_ops.analysis.guard import Limits
 from mpm_ops.analysis.params import Params
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.analysis.result import Result
-from mpm_ops.errors import UsageError
 from mpm_ops.figures.figures import Figures
 from mpm_ops.ops.opened import Companies, Opened
 
@@ -57,10 +56,7 @@ class QuestionVerbs(Opened):
         Looking raises FleetFailed that names those which did not answer, or with `errors="collect"` keeps them in the
         result's `errors`, by name.
         """
-        if errors not in ("raise", "collect"):
-            raise UsageError(f"errors is {errors!r}", hint='Write errors="raise" or errors="collect".')
-        if workers is not None and workers < 1:
-            raise UsageError(f"workers is {workers}", hint="Give a number of companies that are asked at a time.")
+        checked_fanout(errors, workers)
         checked_numeric(numeric)
         readers = [self._asked(company, personal_data=personal_data) for company in self._chosen(companies)]
         return fanout.result(

@@ -17,6 +17,7 @@ from mpm_ops.records.checks import CompanyDrift, Difference, Finding, Level, Lin
 from mpm_ops.records.company import MAIN, Company, CompanyPlugin, CompanyState, CompanyStatus, Plugin, Snapshot
 from mpm_ops.records.course import Step, course
 from mpm_ops.records.fleet import Applied, DryRun, FleetStatus, PlannedSql, Revision, Run, SharedRun, Spread
+from mpm_ops.records.lake import Exported, ExportedTable
 from mpm_ops.records.report import Cause, Failure, FleetReport, Outcome, Status, counted
 from mpm_ops.records.usage import Growth, Usage, growth
 
@@ -35,6 +36,8 @@ __all__ = [
     "Deviation",
     "Difference",
     "DryRun",
+    "Exported",
+    "ExportedTable",
     "Failure",
     "Finding",
     "FleetReport",

@@ -230,7 +230,7 @@ def test_a_file_widens_where_later_rows_do_not_fit(
 ) -> None:
     from mpm_ops.analysis import export
 
-    monkeypatch.setattr(export, "_GROUP", 10_000)  # so that a few rows are several groups
+    monkeypatch.setattr(export, "GROUP", 10_000)  # so that a few rows are several groups
     company = ops.company(register().id)
     query = "SELECT n, CASE WHEN n = 9000 THEN 0.00001 ELSE n::numeric(9, 2) END AS x FROM generate_series(1, 9000) n"
     assert company.query(query).to_parquet(tmp_path / "x.parquet") == 9000

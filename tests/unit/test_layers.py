@@ -23,6 +23,7 @@ LAYERS = [
     ["companies", "demo"],
     ["figures"],
     ["analysis"],
+    ["lake"],
     ["notebook"],
     ["ops"],
     ["__init__"],
@@ -41,6 +42,8 @@ ONLY = {
     "pandas": {"analysis", "notebook", "ops", "cli", "pictures"},
     "matplotlib": {"pictures", "analysis"},  # there the type of what Result.plot returns
     "tqdm": {"analysis"},
+    "duckdb": set[str](),
+    "dask": set[str](),
     "papermill": {"notebook"},
     "nbclient": {"notebook"},
     "nbconvert": {"notebook"},

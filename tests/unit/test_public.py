@@ -39,7 +39,10 @@ def test_public_names() -> None:
     assert not hasattr(mpm_ops, "nothing")
 
 
-HEAVY = {"pandas", "pyarrow", "numpy", "matplotlib", "prefect", "alembic", "IPython", "ipywidgets", "ipykernel"}
+HEAVY = {
+    *("pandas", "pyarrow", "numpy", "matplotlib", "prefect", "alembic", "IPython", "ipywidgets", "ipykernel"),
+    *("dask", "duckdb"),
+}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,120 @@
+"""One company's part of an export: its tables and queries, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mpm_ops.analysis.export import LIMITS
+from mpm_ops.analysis.reader import CompanyReader
+from mpm_ops.errors import MpmOpsError, QueryError
+from mpm_ops.lake import layout, manifest, months
+from mpm_ops.lake.months import Mark, Month
+from mpm_ops.lake.shapes import Shape, answer, shapes
+from mpm_ops.lake.table import Manner, TableExport, by_stamp
+from mpm_ops.records import ExportedTable
+
+#: What to export, by the name that it gets: a query, or None for the table of that name.
+Wanted = Mapping[str, str | None]
+
+
+@dataclass(kw_only=True)
+class Part:
+    """What came of one company."""
+
+    tables: list[ExportedTable] = field(default_factory=list)
+    #: The first thing that went wrong.
+    error: MpmOpsError | None = None
+
+
+class CompanyExport:
+    """Exports what is wanted of one company; with None, all tables that may be read."""
+
+    def __init__(
+        self, lake: Path, reader: CompanyReader, wanted: Wanted | None, *, heads: tuple[str, ...] | None, manner: Manner
+    ) -> None:
+        self._lake = lake
+        self._reader = reader
+        self._wanted = wanted
+        self._heads = heads
+        self._manner = manner
+        self._part = Part()
+        #: What the database has, as far as it is known, by table and month.
+        self._marks: dict[str, dict[Month, Mark]] = {}
+
+    def run(self) -> Part:
+        """Do it. What the server refuses of one table or query keeps no other one back; all else ends it."""
+        try:
+            with layout.writable(self._lake):
+                self._all()
+        except MpmOpsError as exc:
+            self._failed("", exc)
+        return self._part
+
+    def _all(self) -> None:
+        tables = shapes(self._reader)
+        wanted = dict.fromkeys(tables) if self._wanted is None else self._wanted
+        # Asked at once, for most of them have nothing new; when one is refused, each is asked by itself.
+        at_once = [name for name, query in wanted.items() if query is None and layout.NAME.match(name)]
+        with suppress(QueryError):
+            self._marks |= self._asked({name: tables[name] for name in at_once if name in tables})
+        for name, query in wanted.items():
+            began = time.monotonic()
+            try:
+                self._part.tables.append(self._one(name, query, tables))
+            except QueryError as exc:
+                if self._manner.stop.is_set():
+                    raise
+                self._failed(name, exc, seconds=time.monotonic() - began)
+        if self._wanted is None:
+            self._forget(set(tables))
+
+    def _one(self, name: str, query: str | None, tables: Mapping[str, Shape]) -> ExportedTable:
+        if not layout.NAME.match(name):
+            return self._skipped(name, "its name cannot be a folder's")
+        shape = tables.get(name) if query is None else answer(self._reader, query, tables)
+        if shape is None:
+            return self._skipped(name, "there is no such table that may be read", removed=self._remove(name))
+        marks = self._marks[name] if name in self._marks else self._asked({name: shape})[name]
+        one = TableExport(self._lake, name, self._reader, shape, heads=self._heads, manner=self._manner)
+        return one.run(marks)
+
+    def _asked(self, wanted: Mapping[str, Shape]) -> dict[str, dict[Month, Mark]]:
+        """Ask the server for the marks of all months of some tables, or of a query."""
+        if not wanted:
+            return {}
+        stamped = [name for name, shape in wanted.items() if by_stamp(shape, self._heads)]
+        question = months.marks_question(wanted, by_stamp=stamped)
+        answered = self._reader.ask(question, limits=LIMITS, stop=self._manner.stop).rows
+        return {name: {} for name in wanted} | months.marks(answered)
+
+    def _forget(self, tables: set[str]) -> None:
+        """Remove tables that the company has no more, or that may no more be read."""
+        for path in layout.manifests(self._lake, company_id=self._reader.id):
+            said = manifest.read(path)
+            if said is not None and said.basis.is_table and said.table not in tables:
+                gone = self._skipped(said.table, "there is no such table any more", removed=self._remove(said.table))
+                self._part.tables.append(gone)
+
+    def _remove(self, name: str) -> int:
+        place = layout.Place(self._lake, name, self._reader.id)
+        files = len(place.files())
+        place.remove()
+        return files
+
+    def _skipped(self, name: str, why: str, *, removed: int = 0) -> ExportedTable:
+        return ExportedTable(
+            company_id=self._reader.id, company=self._reader.name, table=name, skipped=why, removed=removed
+        )
+
+    def _failed(self, name: str, exc: MpmOpsError, *, seconds: float = 0.0) -> None:
+        exc.company = self._reader.name
+        self._part.error = self._part.error or exc
+        self._part.tables.append(
+            ExportedTable(
+                company_id=self._reader.id, company=self._reader.name, table=name, error=str(exc), seconds=seconds
+            )
+        )

@@ -1,0 +1,142 @@
+"""An export: tables and queries of companies into a lake, so many companies at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mpm_ops.analysis import fanout
+from mpm_ops.analysis.catalog import near_misses
+from mpm_ops.analysis.export import GROUP, common
+from mpm_ops.analysis.progress import progress
+from mpm_ops.analysis.reader import CompanyReader
+from mpm_ops.atomic import replacing
+from mpm_ops.errors import FleetFailed, MpmOpsError, UsageError
+from mpm_ops.lake import layout, manifest
+from mpm_ops.lake.company import CompanyExport, Part, Wanted
+from mpm_ops.lake.shapes import LEVELS, shapes
+from mpm_ops.lake.table import Manner
+from mpm_ops.records import Exported, ExportedTable
+
+#: Bytes that may wait to be written, of all companies together, and of one at least.
+_WAITING, _LEAST = 2 * GROUP, GROUP // 8
+
+#: Heads of the companies' databases by the company's id; left out where the login may not know them.
+Heads = Mapping[int, tuple[str, ...]]
+
+
+def export(
+    readers: Sequence[CompanyReader],
+    wanted: Wanted | None,
+    lake: Path,
+    *,
+    heads: Heads,
+    workers: int,
+    everyone: bool = False,
+    full: bool = False,
+    verify: bool = False,
+    collect: bool = False,
+    stop: threading.Event | None = None,
+    on_company: Callable[[], None] | None = None,
+) -> Exported:
+    """Bring a lake to what the companies' databases have; with `wanted` None, all tables that may be read.
+
+    With `everyone` the readers are all that there are, so that who else is in the lake is told.
+
+    Raises UsageError for a name that no company has a table of, before anything is touched, and for a lake that cannot
+    be written; Busy while another export writes into it. Raises FleetFailed, whose report is the account, for
+    companies that were not exported whole, unless told to `collect` their errors.
+    """
+    began, stop = time.monotonic(), stop or threading.Event()
+    _check(wanted)
+    _find(readers, {name for name, query in (wanted or {}).items() if query is None})
+    manner = Manner(full=full, verify=verify, group=max(_LEAST, min(GROUP, _WAITING // workers)), stop=stop)
+    with layout.locked(lake), progress(len(readers), "companies") as step:
+        told = on_company or (lambda: step(1))
+
+        def one(reader: CompanyReader) -> Part:
+            part = CompanyExport(lake, reader, wanted, heads=heads.get(reader.id), manner=manner).run()
+            told()
+            return part
+
+        parts = fanout.each(one, readers, stop, workers)
+        tables = [one for part in parts for one in part.tables]
+        with layout.writable(lake):
+            _tell_columns(lake, tables)
+        strays = layout.companies(lake) - {reader.id for reader in readers} if everyone else ()
+    account = Exported(lake=str(lake), tables=tables, seconds=time.monotonic() - began, strays=sorted(strays))
+    failed = {reader.name: part.error for reader, part in zip(readers, parts, strict=True) if part.error}
+    if failed and not collect:
+        raise _summary(failed, account, len(readers))
+    return account
+
+
+def _check(wanted: Wanted | None) -> None:
+    """Raise UsageError for what cannot be exported by these names."""
+    for name in wanted or ():
+        if not layout.NAME.match(name):
+            raise UsageError(f"{name[:60]!r} cannot be a folder's name", hint="Write it in a to z, 0 to 9 and _.")
+    if wanted is not None and not wanted:
+        raise UsageError("nothing is to be exported", hint="Name tables or queries, or leave them out for all tables.")
+
+
+def _find(readers: Sequence[CompanyReader], names: set[str]) -> None:
+    """Raise UsageError for a table that none of the companies has; mostly the first one has all of them.
+
+    A company that does not answer may have it: that is told by the export.
+    """
+    known, missing = set[str](), set(names)
+    for reader in readers:
+        if not missing:
+            return
+        try:
+            known |= set(shapes(reader))
+        except MpmOpsError:
+            return
+        missing -= known
+    if missing and readers:
+        name = min(missing)
+        hint = near_misses(name, known) or "company.tables() lists them."
+        raise UsageError(f"no company has a table {name!r} that may be read", hint=hint)
+
+
+def _tell_columns(lake: Path, exported: Sequence[ExportedTable]) -> None:
+    anew = {one.table for one in exported if one.written or one.removed}
+    for table in sorted({one.table for one in exported if layout.NAME.match(one.table)}):
+        _tell_columns_of(lake, table, anew=table in anew)
+
+
+def _tell_columns_of(lake: Path, table: str, *, anew: bool) -> None:
+    """Write what columns a table has in all companies together, for readers that would take those of its first file.
+
+    With the levels of folders, which such readers have to be told as well. Without `anew`, only where a killed export
+    did not come to it.
+    """
+    paths, told = layout.manifests(lake, table=table), layout.schema_file(lake, table)
+    layout.sweep(told.parent)
+    newest = max((path.stat().st_mtime_ns for path in paths), default=0)
+    if not anew and told.exists() and told.stat().st_mtime_ns > newest:
+        return
+    found = [said.schema for path in paths if (said := manifest.read(path))]
+    if not found:
+        told.unlink(missing_ok=True)
+        return
+    columns = common(found)
+    levels = [pa.field(LEVELS[0], pa.int64())]
+    if "created_at" in columns.names:
+        levels.append(pa.field(LEVELS[1], pa.string()))
+    with replacing(told) as part:
+        part.touch(mode=0o600)
+        pq.write_metadata(pa.schema([*columns, *levels]), part)
+
+
+def _summary(failed: Mapping[str, MpmOpsError], account: Exported, total: int) -> MpmOpsError:
+    found = fanout.summary(failed, total)
+    if isinstance(found, FleetFailed):
+        found.report = account
+    return found
