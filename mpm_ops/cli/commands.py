@@ -20,6 +20,11 @@ COMMANDS = {
             "Show the main job from nothing: three companies, a migration of them through Prefect, two questions.",
         ),
         "query": ("query", "Ask one company, or all of them, one read-only question."),
+        "export": (
+            "lake",
+            "Export companies' rows into a lake of Parquet files by company and month; "
+            "again, only what differs is written.",
+        ),
     },
     "Companies": {
         "register": ("companies", "Register a company: its database, roles, first user, settings and plugins."),

@@ -60,6 +60,7 @@ def test_the_commands_of_mpm_are_there() -> None:
         "demo-data",
         "doctor",
         "drift",
+        "export",
         "harden",
         "history",
         "lint-migrations",

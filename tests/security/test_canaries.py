@@ -173,6 +173,7 @@ LINES = [
     "query all SELECT+1 --format json",
     "query 1 SELECT+nope",
     "query 1 SELECT+1/0",
+    "export lake --table tariffs --json",
     "analyst list --json",
     "analyst grant mary 1 --personal-data --json",
     "analyst revoke mary 1",
@@ -224,6 +225,7 @@ def test_a_new_password_is_shown_once_and_one_from_standard_input_never(
 @pytest.mark.slow
 def test_no_command_shows_one(scene: Scene, server: Server, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     canaries = scene.canaries
+    monkeypatch.chdir(scene.settings.home)  # some write files
     for line in LINES:
         monkeypatch.setenv("MPM_OPS_ENV", "production" if line == "demo" else "development")
         ran = run(*(word.replace("+", " ") for word in line.split(" ")))
