@@ -27,6 +27,7 @@ from tests.benchmarks import (
     frames,
     growth,
     imports,
+    lake,
     memory,
     migrations,
     questions,
@@ -53,6 +54,7 @@ def compare(ops: Ops, scratch: Path, size: int, plot: Path) -> Iterator[Comparis
     yield from fleet_questions.compare(fleet)
     yield from figures.compare(ops, [ops.company(company.id) for company in fleet.companies[: figures.COMPANIES + 1]])
     yield from frames.compare(ops, fleet.companies[0])
+    yield from lake.compare(fleet)
     yield from demo_data.compare(ops)
     yield from imports.compare()
 
