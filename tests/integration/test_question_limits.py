@@ -278,5 +278,6 @@ def test_only_questions_are_explained(company: mpm_ops.CompanyReader, text: str,
 def test_a_setting_is_shown(company: mpm_ops.CompanyReader) -> None:
     assert company.show("work_mem") == "32MB"
     assert company.show("transaction_read_only") == "on"
+    assert company.show("jit") == "off"
     with pytest.raises(QueryError, match="unrecognized configuration parameter"):
         company.show("work_mem'; DROP TABLE people; --")

@@ -1,9 +1,12 @@
 -- agents: what each of them collected, sold and earned in a span, and the balance at its end.
-WITH {payments},
+WITH payments AS (
+    {succeeded}
+),
 collected AS (
-    SELECT p.agent_id, count(*) AS payments, sum(p.amount) AS amount
+    SELECT o.agent_id, count(*) AS payments, sum(p.amount) AS amount
     FROM payments p
-    WHERE p.agent_id IS NOT NULL AND p.created_at >= {since} AND p.created_at < {until}
+    JOIN agent_transactions o ON o.id = p.provider_id
+    WHERE p.provider = 'agent_transaction'
     GROUP BY 1
 ),
 sold AS (

@@ -1,14 +1,19 @@
 -- arpu: revenue per customer who paid in the period.
-WITH {payments}, {homes}, {served}
+WITH {payments}, {homes}, {served},
+paid AS (
+    SELECT date_trunc(:per::text, p.created_at AT TIME ZONE 'UTC')::date AS period, s.group_id, s.group_name,
+           s.person_id, sum(p.amount) AS amount
+    FROM payments p
+    JOIN served s ON s.serial = p.serial AND s.person_id IS NOT NULL
+    GROUP BY 1, 2, 3, 4
+)
 SELECT {currency} AS currency,
-       date_trunc(:per::text, p.created_at AT TIME ZONE 'UTC')::date AS period,
-       s.group_id,
-       s.group_name,
-       count(DISTINCT s.person_id) AS customers,
-       sum(p.amount)::numeric(24, 4) AS revenue,
-       (sum(p.amount) / count(DISTINCT s.person_id))::numeric(24, 4) AS arpu
-FROM payments p
-JOIN served s ON s.serial = p.serial AND s.person_id IS NOT NULL
-WHERE p.created_at >= {since} AND p.created_at < {until}
+       d.period,
+       d.group_id,
+       d.group_name,
+       count(*) AS customers,
+       sum(d.amount)::numeric(24, 4) AS revenue,
+       (sum(d.amount) / count(*))::numeric(24, 4) AS arpu
+FROM paid d
 GROUP BY 2, 3, 4
 ORDER BY 2, 4 NULLS LAST, 3

@@ -4,11 +4,11 @@ SELECT date_trunc(:per::text, p.created_at AT TIME ZONE 'UTC')::date AS period,
        s.group_id,
        s.group_name,
        count(*) AS tokens,
-       sum(k.token_amount::numeric)::numeric(24, 3) AS energy_kwh
+       sum(k.token_amount)::numeric(24, 3) AS energy_kwh
 FROM payments p
 JOIN tokens k ON k.transaction_id = p.id
-JOIN served s ON s.device_id = coalesce(k.device_id, (SELECT d.id FROM devices d WHERE d.device_serial = p.serial))
-WHERE p.created_at >= {since} AND p.created_at < {until}
-  AND {is_energy} AND s.meter_id IS NOT NULL
+LEFT JOIN devices d ON d.device_serial = p.serial
+JOIN served s ON s.device_id = coalesce(k.device_id, d.id)
+WHERE {is_energy} AND s.meter_id IS NOT NULL
 GROUP BY 1, 2, 3
 ORDER BY 1, 3 NULLS LAST, 2

@@ -3,13 +3,14 @@ WITH {payments},
 flow AS (
     SELECT date_trunc(:per::text, p.created_at AT TIME ZONE 'UTC')::date AS period,
            h.payment_type,
-           CASE :by::text WHEN 'agent' THEN p.agent_id END AS agent_id,
+           o.agent_id,
            CASE :by::text WHEN 'provider' THEN p.provider END AS provider,
            count(DISTINCT p.id) AS payments,
            sum(h.amount)::numeric(24, 4) AS amount
     FROM payments p
     JOIN payment_histories h ON h.transaction_id = p.id
-    WHERE p.created_at >= {since} AND p.created_at < {until}
+    LEFT JOIN agent_transactions o
+        ON :by::text = 'agent' AND p.provider = 'agent_transaction' AND o.id = p.provider_id
     GROUP BY 1, 2, 3, 4
 )
 SELECT {currency} AS currency,

@@ -8,6 +8,5 @@ SELECT {currency} AS currency,
        sum(p.amount)::numeric(24, 4) AS revenue
 FROM payments p
 LEFT JOIN served s ON s.serial = p.serial
-WHERE p.created_at >= {since} AND p.created_at < {until}
 GROUP BY 2, 3, 4
 ORDER BY 2, 4 NULLS LAST, 3

@@ -22,11 +22,11 @@ connected AS (
 ),
 earned AS (
     SELECT s.mini_grid_id, s.connection_group_id, sum(p.amount) AS revenue,
-           sum(k.token_amount::numeric) FILTER (WHERE {is_energy}) AS energy
+           sum(k.token_amount) FILTER (WHERE {is_energy}) AS energy
     FROM payments p
     JOIN served s ON s.serial = p.serial
     LEFT JOIN tokens k ON k.transaction_id = p.id
-    WHERE s.meter_id IS NOT NULL AND s.mini_grid_id IS NOT NULL AND p.created_at >= {since} AND p.created_at < {until}
+    WHERE s.meter_id IS NOT NULL AND s.mini_grid_id IS NOT NULL
     GROUP BY 1, 2
 )
 SELECT {currency} AS currency,

@@ -1,5 +1,5 @@
--- A company with made.payments payments in a year, of a fiftieth as many customers. A small one at the server's hands:
--- what the figures need of it, and nothing else.
+-- A company with made.payments payments in a year, of a fiftieth as many customers, half of whom have a loan; with a
+-- text message for each payment, and the agent's ledger. What the figures need of it, and nothing else.
 UPDATE main_settings SET currency = 'TZS';
 INSERT INTO clusters (id, name, manager_id, geo_json) VALUES (1, 'North', (SELECT min(id) FROM users), '{}');
 INSERT INTO mini_grids (id, cluster_id, name) VALUES (1, 1, 'Hill'), (2, 1, 'Lake');
@@ -43,4 +43,23 @@ INSERT INTO tokens (id, transaction_id, device_id, token, token_amount, token_ty
 INSERT INTO payment_histories (transaction_id, created_at, amount, payment_type, payer_id, payer_type, payment_service, sender,
                                paid_for_type, paid_for_id)
     SELECT id, at, amount, 'energy', customer, 'person', provider, '', 'token', id FROM payment WHERE status = 1;
+INSERT INTO agent_balance_histories (agent_id, trigger_type, trigger_id, amount, available_balance, created_at)
+    SELECT 1, kind, id, share, 0, at FROM payment
+    CROSS JOIN (VALUES ('agent_transaction', -100), ('agent_commission', 5)) AS v (kind, share)
+    WHERE provider = 'agent_transaction' AND status = 1;
+INSERT INTO sms (receiver, body, status, direction, created_at) SELECT '', 'Thank you.', 2, 1, at FROM payment;
+
+INSERT INTO ticket_categories (id, label_name, label_color, out_source) VALUES (1, 'No power', '', false);
+INSERT INTO tickets (creator_type, creator_id, owner_type, owner_id, status, title, content, category_id, created_at, updated_at)
+    SELECT 'users', 1, 'person', customer, id / 100 % 2, '', '', 1, at, at + interval '3 days' FROM payment WHERE id % 100 = 0;
+INSERT INTO appliances (id, name, appliance_type_id, price) VALUES (1, 'Radio', (SELECT min(id) FROM appliance_types), 1200);
+INSERT INTO appliance_people (id, appliance_id, person_id, total_cost, rate_count, creator_type, creator_id, payment_type, created_at)
+    SELECT id, 1, id, 1200, 24, 'agent', 1, 'installment', since FROM customer WHERE id % 2 = 0;
+INSERT INTO appliance_rates (appliance_person_id, rate_cost, remaining, due_date, remind)
+    SELECT id, 50, 50 * (n / 20), since + n * interval '30 days', 0
+    FROM customer CROSS JOIN generate_series(1, 24) n WHERE id % 2 = 0;
+INSERT INTO targets (id, owner_type, owner_id, type, target_date) SELECT id, 'mini-grid', id, '', '2026-12-31' FROM mini_grids;
+INSERT INTO sub_targets (target_id, connection_id, revenue, new_connections, connected_power, energy_per_month,
+                         average_revenue_per_month)
+    SELECT t.id, g.id, 1000000, 100, 1.5, 20, 100 FROM targets t CROSS JOIN connection_groups g;
 DROP TABLE customer, payment;

@@ -10,6 +10,7 @@ import pytest
 
 from mpm_ops import CompanyReader, Ops
 from mpm_ops.figures.figures import Figures
+from mpm_ops.figures.statements import statement
 from mpm_ops.postgres.server import Server
 from tests.integration.figures.conftest import registered
 from tests.integration.figures.many import make_payments
@@ -50,6 +51,11 @@ def test_a_month_is_found_by_the_index(site: Ops, company: CompanyReader, name: 
     plan = reader.explain(asked["sql"], params=asked["params"])
     assert re.search(r"using ix_transactions_created_at on transactions\b|on ix_transactions_created_at", plan), plan
     assert not re.search(r"Seq Scan on transactions\b", plan), plan
+
+
+def test_no_figure_of_payments_is_left_out() -> None:
+    names = [name for name in dir(Figures) if name[0] != "_" and name != "asked_with"]
+    assert {name for name in names if "FROM transactions" in statement(name)} == {*ASKED}
 
 
 def test_the_month_is_the_twelfth_of_what_there_is(company: CompanyReader) -> None:
