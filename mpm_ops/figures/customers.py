@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from mpm_ops.figures.asking import ACTIVE_DAYS, Asking, Day, Part, Place, day, days, one_of, span
 
 R = TypeVar("R")
+#: Who has targets.
+Aim = Literal["mini_grid", "cluster"]
 
 
 class Customers(Asking[R]):
@@ -26,23 +28,26 @@ class Customers(Asking[R]):
         """
         return self._figure("connections", **span(since, until), by=one_of(Part, by))
 
-    def targets(self, since: Day, until: Day) -> R:
-        """Return what each mini-grid is to reach, by connection group, beside what it did.
+    def targets(self, since: Day, until: Day, *, by: Aim = "mini_grid") -> R:
+        """Return what each mini-grid or cluster is to reach, by connection group, beside what it did.
 
-        Rule: the mini-grid's next target on the last day of the span: the one with the earliest `target_date` from
-        then on. Revenue, energy and connections as in the figures of these names, meters only. Averages are for a
-        month of 30.4375 days, revenue's per connection at the end.
+        Rule: the next target on the last day of the span: the one with the earliest `target_date` from then on. Of a
+        cluster its own, where it has one; else the sum of its mini-grids' next ones, in which those without a target
+        are missing: its date is their first, and its average that of their averages, weighted by their connections.
+        Revenue, energy and connections as in the figures of these names, meters only. Averages are for a month of
+        30.4375 days, revenue's per connection at the end.
         Unit: the company's currency, kWh, kW, meters.
         Time: from `since` to before `until`, UTC.
-        Source: MPM's figure 4, which the row of a cluster is the sum of. Unlike MPM: one target counts for each
-        mini-grid, not all of its future ones; all new connections count; what has no target is NULL, not '-'.
-        Columns: currency text, cluster_id bigint, cluster text, mini_grid_id bigint, mini_grid text,
+        Source: MPM's figure 4. Unlike MPM: one target counts for each mini-grid, not all of its future ones; averages
+        are not added up; a cluster's own target is not passed over; clusters by connection group work, which there ask
+        for a column that is gone; all new connections count; what has no target is NULL, not '-'.
+        Columns: currency text, cluster_id bigint, cluster text, mini_grid_id bigint, mini_grid text (NULL of clusters),
         connection_group_id bigint, connection_group text, target_date date, target_new_connections bigint,
         new_connections bigint, connections bigint, target_revenue decimal, revenue decimal,
         target_energy_kwh_per_month double, energy_kwh_per_month decimal, target_average_revenue_per_month decimal,
         average_revenue_per_month decimal, target_power_kw double.
         """
-        return self._figure("targets", **span(since, until), by=None)
+        return self._figure("targets", **span(since, until), by=one_of(Aim, by))
 
     def customers(self, on: Day | None = None, *, days_active: int = ACTIVE_DAYS, by: Place | None = None) -> R:
         """Return how many customers there are, and how many of them are active.

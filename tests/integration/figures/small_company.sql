@@ -107,7 +107,8 @@ INSERT INTO targets (id, owner_type, owner_id, type, target_date) VALUES
     (1, 'mini-grid', 1, '', '2026-01-15'), -- over before January is
     (2, 'mini-grid', 1, '', '2026-01-31'),
     (3, 'mini-grid', 1, '', '2026-12-31'), -- another one later, which MPM adds
-    (4, 'cluster', 1, '', '2026-06-30');
+    (4, 'cluster', 1, '', '2026-06-30'),
+    (5, 'mini-grid', 2, '', '2027-06-30');
 INSERT INTO sub_targets (target_id, connection_id, revenue, new_connections, connected_power, energy_per_month,
                          average_revenue_per_month)
-    SELECT id, 21, 1000 * id, id, 1.5, 20, 100 FROM targets;
+    SELECT id, 21, 1000 * id, id, 1.5, 20, 20 * id FROM targets;

@@ -33,18 +33,18 @@ def test_targets_stand_beside_what_was_done(figures: Figures[Result]) -> None:
     names = ("mini_grid", "connection_group", "target_date", "target_revenue", "revenue", "target_new_connections")
     assert rows(found, "cluster", *names, "new_connections", "connections") == [
         ("North", "Hill", "Homes", dt.date(2026, 1, 31), 2000, 1500, 2, 0, 1),
-        ("North", "Lake", "Homes", None, None, 600, None, 0, 1),
+        ("North", "Lake", "Homes", dt.date(2027, 6, 30), 5000, 600, 5, 0, 1),
         ("North", "Lake", "Shops", None, None, 250, None, 1, 1),
     ]
     # A month of 30.4375 days, of the 31: 14, 12 and 5.125 kWh; 1500, 600 and 250 of one connection each.
     assert rows(found, "target_energy_kwh_per_month", "energy_kwh_per_month") == [
         (20.0, Decimal("13.746")),
-        (None, Decimal("11.782")),
+        (20.0, Decimal("11.782")),
         (None, Decimal("5.032")),
     ]
     assert rows(found, "average_revenue_per_month", "target_average_revenue_per_month", "target_power_kw") == [
-        (Decimal("1472.7823"), 100, 1.5),
-        (Decimal("589.1129"), None, None),
+        (Decimal("1472.7823"), 40, 1.5),
+        (Decimal("589.1129"), 100, 1.5),
         (Decimal("245.4637"), None, None),
     ]
 
@@ -52,7 +52,24 @@ def test_targets_stand_beside_what_was_done(figures: Figures[Result]) -> None:
 def test_a_target_of_the_last_day_counts_and_the_next_one_after_it(figures: Figures[Result]) -> None:
     february = figures.targets(*FEBRUARY)
     assert rows(february, "mini_grid", "target_date")[0] == ("Hill", dt.date(2026, 12, 31))
-    assert rows(figures.targets("2027-01-01", "2027-02-01"), "target_date", "connections") == [(None, 1)] * 3
+    later = rows(figures.targets("2027-01-01", "2027-02-01"), "target_date", "connections")
+    assert later == [(None, 1), (dt.date(2027, 6, 30), 1), (None, 1)]
+
+
+def test_a_cluster_has_a_target_of_its_own_or_that_of_its_mini_grids(figures: Figures[Result]) -> None:
+    names = ("mini_grid", "connection_group", "target_date", "target_revenue", "revenue", "target_new_connections")
+    assert rows(figures.targets(*JANUARY, by="cluster"), "cluster", *names, "new_connections", "connections") == [
+        ("North", None, "Homes", dt.date(2026, 6, 30), 4000, 2100, 4, 0, 2),
+        ("North", None, "Shops", None, None, 250, None, 1, 1),
+    ]
+    # In July that of the cluster is over: 3000 and 5000, and 60 and 100 for one connection each.
+    july = figures.targets("2026-07-01", "2026-08-01", by="cluster")
+    targets = ("target_average_revenue_per_month", "target_energy_kwh_per_month", "target_power_kw")
+    assert rows(july, "connection_group", "target_date", "target_revenue", "target_new_connections", *targets) == [
+        ("Homes", dt.date(2026, 12, 31), 8000, 8, 80, 40, 3),
+        ("Shops", None, None, None, None, None, None),
+    ]
+    assert rows(july, "revenue", "average_revenue_per_month", "connections") == [(0, None, 2), (0, None, 1)]
 
 
 def test_customers_are_active_who_paid_within_25_days(figures: Figures[Result]) -> None:
@@ -114,6 +131,19 @@ def test_targets_are_what_pandas_makes_of_the_tables(ziwa: CompanyReader, raw: R
     averages = {key: (pytest.approx(value / months / connections[key][0]),) for key, (value,) in revenue.items()}
     found = answered(result, keys, ["average_revenue_per_month"])
     assert {key: found[key] for key in averages} == averages
+
+
+def test_targets_of_clusters_are_what_pandas_makes_of_those_of_mini_grids(ziwa: CompanyReader) -> None:
+    grids = ziwa.figures.targets(*SPAN).df
+    added = ["target_revenue", "revenue", "target_new_connections", "connections", "target_power_kw"]
+    weight = grids["connections"].astype(int)
+    grids["weighted"] = grids["target_average_revenue_per_month"].astype(float) * weight
+    keys = ["cluster", "connection_group"]
+    sums = grids.assign(weight=weight).groupby(keys)[[*added, "weighted", "weight"]].sum()
+    expected = {key: (*row[added], pytest.approx(row["weighted"] / row["weight"])) for key, row in sums.iterrows()}
+    result = ziwa.figures.asked_with(numeric="float").targets(*SPAN, by="cluster")
+    assert answered(result, keys, [*added, "target_average_revenue_per_month"]) == expected
+    assert grids["mini_grid"].nunique() > grids["cluster"].nunique()
 
 
 def paid_between(raw: Raw, first: pd.Timestamp, end: pd.Timestamp) -> set[int]:
