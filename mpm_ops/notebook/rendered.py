@@ -21,7 +21,7 @@ from mpm_ops.settings import Settings
 from mpm_ops.shipped import shipped
 
 #: What is run, and its title.
-_NOTEBOOK, _TITLE = "04_revenue_report.ipynb", "Revenue report"
+_NOTEBOOK, _TITLE = "04_revenue_report.ipynb", "Company report"
 #: A cell of this tag is about the notebook, and no part of what it reports.
 _HOW_TO = "how-to"
 #: What a page shows of an output, the richest first; widgets and scripts live as long as their kernel.

@@ -6,7 +6,7 @@ the Axes that a function returns when they are a cell's last value; `axes.figure
 
 from __future__ import annotations
 
-from mpm_ops.pictures.drawing import plot
+from mpm_ops.pictures.drawing import panels, plot
 from mpm_ops.pictures.fleet import fleet_over_time, fleet_progress, revision_spread
 
-__all__ = ["fleet_over_time", "fleet_progress", "plot", "revision_spread"]
+__all__ = ["fleet_over_time", "fleet_progress", "panels", "plot", "revision_spread"]

@@ -15,6 +15,7 @@ from mpm_ops.pictures.series import Series, limited, series
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Kind = Literal["line", "bar", "barh"]
 
@@ -24,14 +25,20 @@ COLOURS = (
 )  # fmt: skip
 #: Points of a line up to which each is marked.
 _MARKED = 40
-#: Names of bars that are written, of those that lie and of those that stand; letters that fit without slant.
-_LYING, _NAMED, _LETTERS = 80, 24, 80
+#: Names of bars that are written, of those that lie and of those that stand; letters that fit into an inch.
+_LYING, _NAMED, _LETTERS = 80, 24, 13
+#: Numbers along a line that lies, beside each other.
+_NUMBERS = 5
+#: What standing bars leave free above them for the colours' explanation, in their own height.
+_KEY = 0.3
 #: Colours that are explained within the picture.
 _BESIDE = 4
 #: Characters of a line of a title.
 _TITLE = 76
 #: Inches: of a picture, of the tallest, and of a bar that lies.
 _WIDTH, _HEIGHT, _TALLEST, _BAR = 8.0, 4.0, 24.0, 0.28
+#: Inches of one of several pictures in one.
+_PANEL = (5.5, 3.0)
 
 
 def plot(
@@ -63,19 +70,36 @@ def plot(
         _bars(ax, found, flat=kind == "barh")
     words(ax, title=title, across=found.over, up=found.measure, flat=kind == "barh")
     if found.is_split:
-        _legend(ax, [*found.points], beside=kind == "barh" or len(found.points) > _BESIDE)
+        beside = kind == "barh" or len(found.points) > _BESIDE
+        if kind == "bar" and not beside:
+            low, high = ax.get_ylim()
+            ax.set_ylim(low, high + _KEY * (high - low))
+        _legend(ax, [*found.points], beside=beside)
     return ax
 
 
 def canvas(bars: float = 0) -> Axes:
     """Return empty Axes of a new figure, tall enough for so many lying bars. Raises UsageError without matplotlib."""
+    height = min(max(1.6, 1.2 + bars * _BAR), _TALLEST) if bars else _HEIGHT
+    return _figure(_WIDTH, height).add_subplot(axes_class=_shown())
+
+
+def panels(count: int, *, columns: int = 2) -> list[Axes]:
+    """Return so many empty Axes of one figure, side by side in rows, each to be drawn into as `ax`.
+
+    Any of them shows the whole figure: let the first be a cell's last value. Raises UsageError without matplotlib.
+    """
+    rows = -(-count // columns)
+    figure = _figure(columns * _PANEL[0], rows * _PANEL[1])
+    return [figure.add_subplot(rows, columns, number + 1, axes_class=_shown()) for number in range(count)]
+
+
+def _figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as exc:
         raise UsageError("matplotlib is not installed", hint="pip install 'mpm-ops[notebook]'") from exc
-    height = min(max(1.6, 1.2 + bars * _BAR), _TALLEST) if bars else _HEIGHT
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-    return figure.add_subplot(axes_class=_shown())
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 @cache
@@ -131,8 +155,14 @@ def _bars(ax: Axes, found: Series, *, flat: bool) -> None:
 def _ground(ax: Axes, found: Series, *, flat: bool) -> None:
     """Write the numbers, and let their axis begin at zero, unless some are below it."""
     (ax.xaxis if flat else ax.yaxis).set_major_formatter(number)
-    if all(value >= 0 for points in found.points.values() for value in points.values()):
+    if flat:
+        ax.locator_params("x", nbins=_NUMBERS)
+    values = [value for points in found.points.values() for value in points.values()]
+    if all(value >= 0 for value in values):
         (ax.set_xlim if flat else ax.set_ylim)(0)
+        if not flat:
+            # The room above is a part of the span between the lowest and the highest, which may be next to nothing.
+            ax.set_ylim(top=max(ax.get_ylim()[1], 1.05 * max(values, default=0)))
 
 
 def name_bars(ax: Axes, names: Sequence[object], *, flat: bool) -> None:
@@ -143,7 +173,8 @@ def name_bars(ax: Axes, names: Sequence[object], *, flat: bool) -> None:
         ax.set_yticks(range(0, len(labels), every), labels[::every])
         ax.set_ylim(max(len(labels), 1) - 0.5, -0.5)  # the first one on top
         return
-    slanted = sum(map(len, labels[::every])) > _LETTERS
+    inches = ax.bbox.width / ax.figure.dpi
+    slanted = sum(map(len, labels[::every])) > _LETTERS * inches
     ax.set_xticks(range(0, len(labels), every), labels[::every])
     ax.tick_params("x", rotation=30 if slanted else 0)
     for label in ax.get_xticklabels() if slanted else []:

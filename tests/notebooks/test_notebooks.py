@@ -17,6 +17,8 @@ from tests.notebooks import books
 
 NOTEBOOKS = sorted(books.FOLDER.glob("*.ipynb"))
 REPORT = books.FOLDER / "04_revenue_report.ipynb"
+#: They show many figures; the others teach.
+REPORTS = {"04_revenue_report", "06_portfolio"}
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # runs every notebook; Jupyter's own
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -35,7 +37,7 @@ def test_it_runs_and_shows_what_is_committed(path: Path, demo: Settings, tmp_pat
 @each
 def test_it_is_short_and_teaches(path: Path) -> None:
     notebook = books.read(path)
-    assert len(notebook.cells) <= 15
+    assert len(notebook.cells) <= (24 if path.stem in REPORTS else 15)
     assert notebook.cells[0].cell_type == "markdown"
     assert notebook.cells[0].source.startswith("# ")
     assert not re.search(r"^\s*(def|class) ", code(path), re.MULTILINE)
@@ -52,7 +54,7 @@ def test_it_is_committed_as_after_a_run_from_top_to_bottom(path: Path) -> None:
     assert len(outputs) >= 1
     assert {output.output_type for output in outputs} <= {"execute_result", "display_data", "stream"}
     assert "\\u001b" not in text
-    assert len(text) < 300_000
+    assert len(text) < (600_000 if path.stem in REPORTS else 300_000)
 
 
 @each
@@ -120,6 +122,6 @@ def test_the_report_is_rendered_for_a_company(
     assert html.escape(name) in page
     assert set(re.findall(r"<th>(2026-\d\d)</th>", page)) == months
     for month, revenue in zip(paid["month"], paid["revenue"], strict=True):
-        assert (month in months) == (f"<td>{revenue}</td>" in page), month
-    assert page.count("<img") == 3
-    assert "LEFT JOIN" not in page
+        assert (month in months) == (f"<td>{revenue:,.2f}</td>" in page), month
+    assert page.count("<img") == 6
+    assert "pd.concat" not in page

@@ -114,7 +114,7 @@ def test_bars_stand_in_the_order_of_the_frame_the_first_on_top() -> None:
     assert texts(ax.get_yticklabels()) == ["Dana", "Muna", "Ghara"]
     assert ax.yaxis_inverted()
     png(ax)
-    assert "12,000" in texts(ax.get_xticklabels())
+    assert "10,000" in texts(ax.get_xticklabels())
 
 
 def test_several_companies_have_a_colour_each() -> None:
@@ -435,3 +435,15 @@ def test_days_that_stand_for_never_are_names(day: dt.date) -> None:
     drawn = pictures.plot(frame)
     assert [label.get_text() for label in drawn.get_yticklabels()] == [str(day), "2026-03-01"]
     assert drawn._repr_png_()  # type: ignore[attr-defined]  # of our own Axes
+
+
+def test_panels_are_one_picture_in_rows() -> None:
+    axes = pictures.panels(3)
+    for number, ax in enumerate(axes):
+        assert pictures.plot(pd.DataFrame({"month": ["2026-01", "2026-02"], "kwh": [1, number]}), ax=ax) is ax
+    assert {ax.figure for ax in axes} == {axes[0].figure}
+    assert [*axes[0].figure.axes] == axes
+    spots = [(round(ax.get_position().x0, 1), round(ax.get_position().y0, 1)) for ax in axes]
+    assert spots[0][1] == spots[1][1] > spots[2][1]
+    assert spots[0][0] == spots[2][0] < spots[1][0]
+    assert all(ax._repr_png_() == axes[0]._repr_png_() for ax in axes)  # type: ignore[attr-defined]  # of ours
