@@ -9,7 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,28 +22,19 @@ from mpm_ops.errors import AlreadyExists, MpmOpsError, Refused, UnknownCompany
 from mpm_ops.harmless import harmless
 from mpm_ops.shipped import is_checkout, shipped
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MIGRATION = "demo_preferred_language"
 
 _UPGRADE = """# A constant default is in the catalog: no row is written.
     op.add_column("people", sa.Column("preferred_language", sa.Text(), server_default="en", nullable=False))"""
 _DOWNGRADE = 'op.drop_column("people", "preferred_language")'
 
-REVENUE = """
-SELECT to_char(created_at, 'YYYY-MM') AS month,
-       count(*) AS payments, sum(amount)::numeric(20, 2) AS revenue
-FROM payment_histories GROUP BY 1 ORDER BY 1 DESC LIMIT 6
-"""
-VILLAGES = """
-SELECT ci.name AS village, count(DISTINCT d.id) AS devices,
-       sum(t.amount)::numeric(20, 2) AS revenue, max(s.currency) AS currency
-FROM transactions t
-JOIN tokens k ON k.transaction_id = t.id
-JOIN devices d ON d.device_serial = t.message
-JOIN addresses a ON a.owner_type = 'person' AND a.owner_id = d.person_id AND a.is_primary
-JOIN cities ci ON ci.id = a.city_id
-CROSS JOIN main_settings s
-GROUP BY 1 ORDER BY 3 DESC LIMIT 3
-"""
+#: Months whose revenue is shown, and villages of each company.
+_MONTHS, _VILLAGES = 6, 3
+#: All days of a business.
+_EVER = ("2000-01-01", "2100-01-01")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -174,9 +165,29 @@ def _flow_environment(ops: mpm_ops.Ops) -> dict[str, str]:
 
 def _ask(ops: mpm_ops.Ops, companies: list[mpm_ops.Company]) -> None:
     _say("4", f"One question to {companies[0].name}: what came in, by month?")
-    print_frame(ops.company(companies[0].id).read_sql(REVENUE))
+    print_frame(monthly_revenue(ops.company(companies[0].id)))
     _say("5", "And one to all three: which villages bring most?")
-    print_frame(ops.read_sql(VILLAGES, companies=[company.id for company in companies]))
+    print_frame(best_villages(ops, companies))
+
+
+def monthly_revenue(company: mpm_ops.CompanyReader) -> pd.DataFrame:
+    """Return what came in at a company in its last months, the newest first."""
+    found = company.figures.revenue(*_EVER, per="month").df.iloc[::-1].head(_MONTHS)
+    found["month"] = found["period"].astype("string").str[:7]
+    return _readable(found, "month", "payments", "revenue", "currency")
+
+
+def best_villages(ops: mpm_ops.Ops, companies: list[mpm_ops.Company]) -> pd.DataFrame:
+    """Return the villages of each company that brought most; nothing is added up or compared over currencies."""
+    figures = ops.figures.asked_with(companies=[company.id for company in companies])
+    found = figures.revenue(*_EVER, by="village").df.rename(columns={"group_name": "village"})
+    best = found.sort_values("revenue", ascending=False).groupby("company").head(_VILLAGES)
+    best = best.sort_values("company", kind="stable")
+    return _readable(best, "company", "village", "payments", "revenue", "currency")
+
+
+def _readable(found: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    return found.assign(revenue=found["revenue"].map("{:,.2f}".format))[[*columns]]
 
 
 def _try_next(companies: list[mpm_ops.Company]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from mpm_ops import Company, Ops
-from mpm_ops.cli.demo import REVENUE, VILLAGES
+from mpm_ops.cli.demo import best_villages, monthly_revenue
 from mpm_ops.demo.business import generate
 from mpm_ops.demo.profiles import PROFILES
 from mpm_ops.errors import AlreadyExists, InvalidInput, MpmOpsError, Refused
@@ -73,8 +73,13 @@ def test_a_company_is_filled_once_and_answers(ops: Ops, register: Register) -> N
     written = sum(chunk.rows for chunk in generate(profile, until=UNTIL))
     assert ops.fill_demo(company, profile, until=UNTIL) == written
     reader = ops.company(company.id)
-    assert len(reader.read_sql(REVENUE)) == 6
-    assert set(reader.read_sql(VILLAGES)["currency"]) == {profile.currency}
+    months = monthly_revenue(reader)
+    paid = reader.query("SELECT sum(amount) FROM payment_histories WHERE created_at >= '2026-11-01'").rows[0][0]
+    assert [*months["month"]] == ["2026-11", "2026-10", "2026-09", "2026-08", "2026-07", "2026-06"]
+    assert months["revenue"].iloc[0] == f"{paid:,.2f}"
+    villages = best_villages(ops, [company])
+    assert [set(villages[name]) for name in ("company", "currency")] == [{company.name}, {profile.currency}]
+    assert len(villages) == 3
     with pytest.raises(AlreadyExists):
         ops.fill_demo(company, profile, until=UNTIL)
     customers = "SELECT count(*) FROM people WHERE is_customer"
