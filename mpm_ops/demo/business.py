@@ -29,7 +29,7 @@ def generate(profile: Profile, *, until: dt.date) -> Iterator[Chunk]:
     agents = yield from write_agents(book, places)
     equipment = yield from write_equipment(book)
     customers = yield from write_customers(book, places, tariffs, agents, equipment)
-    installments = yield from write_loans(book, customers)
+    installments = yield from write_loans(book, customers, agents)
     desk = yield from write_desk(book)
     yield from write_targets(book, places, equipment.groups)
     connections, accounts, meters = Connections(customers, tariffs.access_rate), Accounts(agents), Meters(customers)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpm_ops.demo.book import ADMIN, DAY, Array, Book, Chunk, Integers, Moments, Ref, Texts
+from mpm_ops.demo.book import DAY, Array, Book, Chunk, Integers, Moments, Ref, Texts
 from mpm_ops.demo.draws import digits, time_of_day
-from mpm_ops.demo.people import Customers, write_devices
+from mpm_ops.demo.people import Agents, Customers, write_devices
 
 #: One of so many customers buys a system.
 _ONE_OF = 5
@@ -83,15 +83,15 @@ class _Sales:
     part: Array
 
 
-def write_loans(book: Book, customers: Customers) -> Generator[Chunk, None, Installments]:
-    """Write a solar home system and a loan for every fifth customer; return what they are going to pay."""
+def write_loans(book: Book, customers: Customers, agents: Agents) -> Generator[Chunk, None, Installments]:
+    """Write a solar home system and a loan for every fifth customer, sold by their agent; return what they will pay."""
     if "shs" not in book.profile.usage_type:
         none = np.empty(0, np.int64)
         return Installments(at=none.astype("M8[s]"), customer=none, serials=none.astype("S"), amounts=none, rates=none)
     sales = _sales(book, customers)
     count = len(sales.buyer)
     serials = np.char.add(b"SHS%04d" % (book.profile.seed % 10_000), digits(np.arange(count), 6))
-    loans = yield from _write_systems(book, customers, sales, serials)
+    loans = yield from _write_systems(book, customers, agents, sales, serials)
     # All rates of all loans: of which loan each is, and the how manieth.
     loan = np.repeat(np.arange(count), sales.rates)
     number = np.arange(len(loan)) - np.repeat(np.cumsum(sales.rates) - sales.rates, sales.rates)
@@ -161,7 +161,9 @@ def _rate(book: Book, sales: _Sales) -> Integers:
     return book.profile.system_price * 9 // 10 // sales.rates
 
 
-def _write_systems(book: Book, customers: Customers, sales: _Sales, serials: Texts) -> Generator[Chunk, None, Integers]:
+def _write_systems(
+    book: Book, customers: Customers, agents: Agents, sales: _Sales, serials: Texts
+) -> Generator[Chunk, None, Integers]:
     """Write the systems that were sold and the loans on them; return the loans' ids."""
     at, price = book.before_start(700), book.profile.system_price
     maker = book.ids("manufacturers", 1)
@@ -189,8 +191,8 @@ def _write_systems(book: Book, customers: Customers, sales: _Sales, serials: Tex
         person_id=people,
         total_cost=price,
         rate_count=sales.rates,
-        creator_type="users",
-        creator_id=ADMIN,
+        creator_type="agent",
+        creator_id=agents.ids[customers.agents[sales.buyer]],
         down_payment=price - _rate(book, sales) * sales.rates,
         first_payment_date=sales.at + _MONTH * DAY,
         device_serial=serials,

@@ -50,12 +50,32 @@ def test_text_messages(figures: Figures[Result]) -> None:
     assert figures.sms(*FEBRUARY, per="month").rows == [(dt.date(2026, 2, 1), "outgoing", 1, 0, 1, 0, 0)]
 
 
-def test_what_agents_collect_is_what_pandas_makes_of_the_tables(ziwa: CompanyReader, raw: Raw) -> None:
+def test_agents_are_what_pandas_makes_of_the_tables(ziwa: CompanyReader, raw: Raw) -> None:
     paid = within(raw.payments, *SPAN)
-    expected = grouped(paid[paid["agent_id"].notna()], ["agent_id"], lambda part: (len(part), part["amount"].sum()))
-    found = answered(ziwa.figures.agents(*SPAN), ["agent_id"], ["payments", "collected"])
-    assert found == expected
-    assert len(found) == len(raw["agents"]) > 1
+    collected = grouped(paid[paid["agent_id"].notna()], ["agent_id"], lambda part: (len(part), part["amount"].sum()))
+    names = ["payments", "collected"]
+    result = ziwa.figures.agents(*SPAN)
+    assert answered(result, ["agent_id"], names) == collected
+    assert len(collected) == len(raw["agents"]) > 1
+    sales = within(raw["appliance_people"], *SPAN)
+    sold = grouped(
+        sales[sales["creator_type"] == "agent"],
+        ["creator_id"],
+        lambda part: (len(part), part["total_cost"].sum(), part["person_id"].nunique()),
+    )
+    found = answered(result, ["agent_id"], ["appliances", "sales", "customers"])
+    assert {agent: values for agent, values in found.items() if values[0]} == sold
+    assert sold
+
+
+def test_agents_accounts_are_what_pandas_makes_of_the_ledger(ziwa: CompanyReader, raw: Raw) -> None:
+    ledger = within(raw["agent_balance_histories"], "2000-01-01", SPAN[1])
+    commission = ledger["trigger_type"] == "agent_commission"
+    earned = within(ledger[commission], *SPAN).groupby("agent_id")["amount"].sum()
+    owed = ledger[~commission].sort_values(["created_at", "id"]).groupby("agent_id")["available_balance"].last()
+    expected = {(agent,): (earned[agent], owed[agent]) for agent in raw["agents"]["id"]}
+    assert answered(ziwa.figures.agents(*SPAN), ["agent_id"], ["commission", "balance"]) == expected
+    assert all(owed)
 
 
 @pytest.mark.parametrize("by", [None, *get_args(Subject)])
