@@ -15,26 +15,45 @@
 -- section: currency
 (SELECT currency FROM main_settings)
 
--- section: succeeded
--- Payments of the span that succeeded. The provider's row tells it (status 1); of a plugin's provider, whose table is
--- not in every company's database, that the payment was applied: it made a token, or is in payment_histories. By
--- EXISTS, of which the planner makes what is cheaper: a look-up by key for each of few payments, for many a hash.
-SELECT t.id, t.created_at, t.amount, t.message AS serial, t.original_transaction_type AS provider,
-       t.original_transaction_id AS provider_id
-FROM transactions t
-WHERE t.created_at >= {since} AND t.created_at < {until} AND CASE t.original_transaction_type
+-- section: applied
+(EXISTS (SELECT FROM tokens k WHERE k.transaction_id = t.id)
+    OR EXISTS (SELECT FROM payment_histories h WHERE h.transaction_id = t.id))
+
+-- section: one_by_one
+CASE t.original_transaction_type
+    WHEN 'agent_transaction' THEN
+        (SELECT o.status = 1 FROM agent_transactions o WHERE o.id = t.original_transaction_id)
+    WHEN 'cash_transaction' THEN
+        (SELECT o.status = 1 FROM cash_transactions o WHERE o.id = t.original_transaction_id)
+    WHEN 'third_party_transaction' THEN
+        (SELECT o.status = 1 FROM third_party_transactions o WHERE o.id = t.original_transaction_id)
+    ELSE {applied}
+END
+
+-- section: all_at_once
+CASE t.original_transaction_type
     WHEN 'agent_transaction' THEN
         EXISTS (SELECT FROM agent_transactions o WHERE o.id = t.original_transaction_id AND o.status = 1)
     WHEN 'cash_transaction' THEN
         EXISTS (SELECT FROM cash_transactions o WHERE o.id = t.original_transaction_id AND o.status = 1)
     WHEN 'third_party_transaction' THEN
         EXISTS (SELECT FROM third_party_transactions o WHERE o.id = t.original_transaction_id AND o.status = 1)
-    ELSE EXISTS (SELECT FROM tokens k WHERE k.transaction_id = t.id)
-        OR EXISTS (SELECT FROM payment_histories h WHERE h.transaction_id = t.id)
+    ELSE {applied}
 END
 
+-- section: succeeded
+-- Payments of the span that succeeded. The provider's row tells it (status 1); of a plugin's provider, whose table is
+-- not in every company's database, that the payment was applied: it made a token, or is in payment_histories. For a
+-- quarter or less each provider's row is looked up by its key. For more the planner makes hashes of the EXISTS. It
+-- would for a week, too, and go through all that the providers ever had: it takes look-ups to be dearer than they are.
+SELECT t.id, t.created_at, t.amount, t.message AS serial, t.original_transaction_type AS provider,
+       t.original_transaction_id AS provider_id
+FROM transactions t
+WHERE t.created_at >= {since} AND t.created_at < {until}
+  AND CASE WHEN :until::date - :since::date <= 92 THEN {one_by_one} ELSE {all_at_once} END
+
 -- section: payments
--- On their own, because the planner takes the EXISTS for so dear that beside them all joins cost it the same.
+-- On their own, because the planner takes them for so dear that beside them all joins cost it the same.
 payments AS MATERIALIZED (
     {succeeded}
 )

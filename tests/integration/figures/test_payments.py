@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -65,6 +66,19 @@ def test_revenue_by_month_and_week(figures: Figures[Result]) -> None:
 )
 def test_revenue_by_part(figures: Figures[Result], by: Any, expected: list[tuple[Any, ...]]) -> None:
     assert rows(figures.revenue(*JANUARY, by=by), "group_id", "group_name", "payments", "revenue") == expected
+
+
+def test_what_succeeded_is_the_same_for_a_year_as_for_its_months(ziwa: CompanyReader, figures: Figures[Result]) -> None:
+    """Of short spans the providers' rows are found otherwise than of long ones."""
+    edges = [dt.date(2026, month, 1) for month in range(1, 12)]
+    for company in (ziwa.figures, figures):
+        apart = [
+            row
+            for month in itertools.pairwise(edges)
+            for row in company.revenue(*month, per="month", by="provider").rows
+        ]
+        assert company.revenue(edges[0], edges[-1], per="month", by="provider").rows == apart
+        assert apart
 
 
 def test_energy_is_of_payments_that_succeeded_and_counts_kilowatt_hours_only(figures: Figures[Result]) -> None:
