@@ -23,7 +23,7 @@ from mpm_ops.errors import (
     ServerUnavailable,
     UnknownState,
 )
-from mpm_ops.records import Company
+from mpm_ops.records import Company, Outcome
 from mpm_ops.schema.plan import Plan
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
             undo = None
             with suppress(UnknownState):  # told below, with where the run left it
                 undo = _last_batch(tree, [(outcome.before, outcome.after)], heads)
+                if undo is None and not _still_there(tree, outcome, heads):
+                    return f"nothing that run {run_id} applied is there any more"
             if undo is None:
                 left, now = (", ".join(one) or "base" for one in (outcome.after, heads))
                 raise MigrationError(
@@ -248,6 +250,12 @@ def _last_batch(
                 if undo := [one for one in new if one in applied]:
                     return undo
     return None
+
+
+def _still_there(tree: Tree, outcome: Outcome, heads: tuple[str, ...]) -> bool:
+    """Whether any of what a run applied is: a plugin that it brought further may be gone. Raises UnknownState."""
+    new = _above(tree.applied(outcome.before), [one.id for one in tree.applied(outcome.after)])
+    return not {one.id for one in tree.applied(heads)}.isdisjoint(new)
 
 
 def _above(kept: Sequence[object], applied: Sequence[str]) -> list[str]:

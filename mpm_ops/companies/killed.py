@@ -51,7 +51,11 @@ def settle(installation: Installation, connection: psycopg.Connection, run_id: i
     companies = [one for one in registry.companies(connection, status=None) if one.id in open_ones]
     refuse_at_work(installation, connection, run_id, companies)
     left, unread = (_replaced if _oids(run) else _left)(installation, connection, run, companies)
-    found = [_found(open_ones[one], at, end=ends[open_ones[one].plan]) for one, at in left.items()]
+    apart = {str(plan["hash"]) for plan in run.plans if plan.get("apart")}
+    found = [
+        _found(open_ones[one], at, end=ends[open_ones[one].plan], apart=open_ones[one].plan in apart)
+        for one, at in left.items()
+    ]
     with connection.transaction():
         ledger.record(connection, run_id, found)
         if not unread:
@@ -150,8 +154,14 @@ def _oids(run: Run) -> dict[int, int]:
     return {int(company_id): oid for plan in run.plans for company_id, oid in plan.get("oids", {}).items()}
 
 
-def _found(outcome: Outcome, left: tuple[str, ...] | None, *, end: tuple[str, ...]) -> Outcome:
-    """Return the outcome of a company that was left there; None is where it was."""
+def _found(outcome: Outcome, left: tuple[str, ...] | None, *, end: tuple[str, ...], apart: bool) -> Outcome:
+    """Return the outcome of a company that was left there; None is where it was.
+
+    Rows that are written `apart` from the last revision leave no trace in the heads.
+    """
+    if apart and (outcome.before if left is None else left) == end:
+        failure = Failure(message="the run was killed, perhaps before it wrote its rows: run it again", kind="Killed")
+        return dataclasses.replace(outcome, status=Status.FAILED, after=end, attempts=1, failure=failure)
     if left is None:
         return dataclasses.replace(outcome, reason="found as it was after the run was killed")
     its = dataclasses.replace(outcome, after=left, attempts=1)

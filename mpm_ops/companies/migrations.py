@@ -107,12 +107,13 @@ def go(
             return Change(before=done.before, after=done.before, skipped="another run has done it meanwhile")
         return Change(before=done.before, after=plan.after)
 
+    apart = {plan.hash for one, plan in course.plans.items() if Rows(plan=plan, after=course.rows.get(one, "")).apart}
     job = Job(
         action=course.action,
         planned=[_planned(course, company) for company in course.companies],
         work=work,
         idle=idle(course, failing),
-        plans=[summary(plan) for plan in course.distinct.values()],
+        plans=[summary(plan, apart=digest in apart) for digest, plan in course.distinct.items()],
         notes=[*course.notes, *(f"{one}: {course.wrong[one.id]}; put right" for one in misled)],
         refused=refused,
         resumes=resumes,
@@ -175,10 +176,11 @@ def idle(course: Course, failing: Mapping[int, MpmOpsError]) -> list[Outcome]:
     return found
 
 
-def summary(plan: Plan) -> dict[str, object]:
-    """Return what the ledger has to know of a plan."""
+def summary(plan: Plan, *, apart: bool = False) -> dict[str, object]:
+    """Return what the ledger has to know of a plan; `apart` is whether rows are written after it, by themselves."""
     steps = [
         {"revision": step.revision, "direction": step.direction, "hash": step.hash, "after": step.after}
         for step in plan.steps
     ]
-    return {"hash": plan.hash, "from": plan.before, "to": plan.after, "steps": steps}
+    told: dict[str, object] = {"hash": plan.hash, "from": plan.before, "to": plan.after, "steps": steps}
+    return told | ({"apart": True} if apart else {})

@@ -162,7 +162,7 @@ class _Verb:
             planned=[planned],
             work=self._work,
             idle=[idle] if self.skipped else [],
-            plans=[summary(plan)],
+            plans=[summary(plan, apart=self.rows.apart)],
             notes=self.notes,
         )
         return account(self.installation, job, policy=Policy(), hooks=Hooks())

@@ -27,6 +27,11 @@ class Rows:
         step = self.plan.steps[-1 if self.after else 0]
         return step.transactional and len(step.parts) == 1
 
+    @property
+    def apart(self) -> bool:
+        """Whether there are some that no step takes along: a process may be killed between it and them."""
+        return bool(self.before + self.after) and not self.joined
+
     def before_step(self, step: Step) -> list[str]:
         """Return what goes before the statements of a step."""
         return [self.before] if self.before and self.joined and step is self.plan.steps[0] else []
@@ -37,8 +42,7 @@ class Rows:
 
     def write(self, server: Server, database: str, *, owner: str, application: str) -> None:
         """Write those that no step takes along, in a transaction. Raises Busy while another runner is at it."""
-        text = self.before + self.after
-        if self.joined or not text:
+        if not self.apart:
             return
         with (
             server.connect(database, role=owner, application=application) as tenant,
@@ -47,4 +51,4 @@ class Rows:
         ):
             if not alone:
                 raise Busy(hint="Wait for the other run to end, then run this again.")
-            tenant.execute(text.encode())
+            tenant.execute((self.before + self.after).encode())

@@ -334,21 +334,27 @@ BLOCKS = re.findall(
 ENTRY_POINT, MANIFEST, REVISION, INSTALL = BLOCKS
 
 
-@pytest.fixture
-def heat_pump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installed package with a plugin, as pip leaves one; returns the folder with its migrations."""
+def package_with_plugin(site: Path) -> Path:
+    """Write a package with a plugin, as pip leaves one; return the folder with its migrations."""
     package = f"acme_heat_pump_{secrets.token_hex(3)}"  # a module is imported once, and tests change it
     ((name, value),) = tomllib.loads(ENTRY_POINT)["project"]["entry-points"]["mpm_ops.plugins"].items()
     value = value.replace("acme_heat_pump", package)
-    migrations = tmp_path / "site" / package / "migrations"
+    migrations = site / package / "migrations"
     migrations.mkdir(parents=True)
     (migrations.parent / "__init__.py").write_text(MANIFEST)
     (migrations / "2026_12_01_1000_acme_heat_pump.py").write_text(REVISION)
     (migrations / "install.sql").write_text(INSTALL)
-    info = tmp_path / "site" / f"{package}-1.0.dist-info"
+    info = site / f"{package}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[mpm_ops.plugins]\n{name} = {value}\n")
+    return migrations
+
+
+@pytest.fixture
+def heat_pump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed package with a plugin; returns the folder with its migrations."""
+    migrations = package_with_plugin(tmp_path / "site")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     return migrations
 
