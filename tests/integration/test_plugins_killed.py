@@ -33,6 +33,8 @@ place = importlib.import_module("mpm_ops." + module)
 real = getattr(place, name)
 
 def until(*given, **named):
+    if name == "record" and not given[-1]:
+        return real(*given, **named)  # at the beginning of a run there is nothing to record
     if when == "after":
         real(*given, **named)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -127,7 +129,7 @@ def test_an_install_that_is_killed_is_there_or_not(
     assert everything(server, acme)[:2] == everything(server, whole)[:2]
     if run is not None:
         assert only(ops.run(run)) is (Status.DONE if changed else Status.UNTOUCHED)
-        assert ops.run(run).ended == ("finished" if moment.startswith("after central.ledger close") else "interrupted")
+        assert ops.run(run).ended == "interrupted"
     assert len(ops.history(acme.id)) == 2  # as it was registered, and the one revision of the branch
 
 
@@ -176,11 +178,8 @@ def test_one_killed_in_its_transaction_is_there_or_not(
     if verb == "install":
         ops.uninstall_plugin(acme.id, "CalinMeter", drop_data=True)
     runs = {one.id for one in ops.runs()}
-    with held(server, acme, "LOCK TABLE plugins IN ACCESS EXCLUSIVE MODE") as holder:
-        holder.execute("LOCK TABLE registration_tail IN ACCESS EXCLUSIVE MODE")
-        if verb == "uninstall":
-            # The copy would wait for the lock too: it is made as a template, once nobody else is there.
-            holder.execute("SELECT 1")
+    # A reader: what is being copied is read too, and only who writes has to wait.
+    with held(server, acme, "LOCK TABLE registration_tail IN SHARE MODE"):
         process = start(ops, verb, "CalinMeter", "never", "central.ledger", "record")
         try:
             wait_until(lambda: waiting(maintenance, acme))
