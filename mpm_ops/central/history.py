@@ -118,6 +118,26 @@ def replaced_after(connection: psycopg.Connection, run_id: int) -> dict[int, int
     return dict(rows.fetchall())
 
 
+def broken_refreshes(connection: psycopg.Connection) -> dict[int, dict[str, Any]]:
+    """Return, by company id, what a refresh that failed on its way had found of plugins, where it was the last to move.
+
+    The database has lost by then which plugins it had.
+    """
+    rows = connection.execute(
+        f"""
+        SELECT company_id, found FROM (
+            SELECT DISTINCT ON (o.company_id) o.company_id, o.status, p->'plugins'->o.company_id::text AS found
+            FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
+            LEFT JOIN LATERAL jsonb_array_elements(r.plans) p ON p->>'hash' = o.plan
+            WHERE {_MOVED} OR r.action = ANY(%(replacing)s) AND o.status = 'done'
+            ORDER BY o.company_id, o.run_id DESC
+        ) AS last WHERE status = 'failed' AND found IS NOT NULL
+        """.encode(),  # noqa: S608 no value
+        {"replacing": REPLACING},
+    )
+    return dict(rows.fetchall())
+
+
 def planned_elsewhere(connection: psycopg.Connection, run_id: int) -> set[int]:
     """Return the ids of the companies that another run under way has still to do, or is at."""
     query = f"SELECT o.company_id FROM ({_RUN}) AS r JOIN ops.outcomes o ON o.run_id = r.id "  # noqa: S608 no value

@@ -46,6 +46,8 @@ class Course:
     wrong: Mapping[int, str] = field(default_factory=dict)
     #: Statements that write rows at the end of a company's plan, by company id.
     rows: Mapping[int, str] = field(default_factory=dict)
+    #: What was found of plugins that a plan takes away and brings back, by company id: the ledger keeps it meanwhile.
+    plugins: Mapping[int, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def plans(self) -> dict[int, Plan]:
@@ -181,7 +183,7 @@ def refresh(installation: Installation, companies: Sequence[Company]) -> Course:
     kept: dict[int, Kept | MpmOpsError] = {}
 
     def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
-        del connection
+        settle_all(installation, connection)  # one that was killed tells what there was
         kept.update(kept_by(installation, companies, stamps))
 
         def plan(company: Company, heads: tuple[str, ...]) -> Plan | MpmOpsError:
@@ -191,7 +193,12 @@ def refresh(installation: Installation, companies: Sequence[Company]) -> Course:
         return plan
 
     course = _course(installation, "migrate-tenant-refresh", companies, planner)
-    return dataclasses.replace(course, rows={one: its.rows for one, its in kept.items() if isinstance(its, Kept)})
+    known = {one: its for one, its in kept.items() if isinstance(its, Kept)}
+    return dataclasses.replace(
+        course,
+        rows={one: its.rows for one, its in known.items()},
+        plugins={one: its.found for one, its in known.items()},
+    )
 
 
 def _course(

@@ -10,6 +10,7 @@ from mpm_ops.central.ledger import Planned
 from mpm_ops.companies.account import Account, Job, account
 from mpm_ops.companies.hooks import Hooks
 from mpm_ops.companies.installation import Installation, by_server
+from mpm_ops.companies.killed import settle_all
 from mpm_ops.companies.plugin_sets import Kept, kept_by
 from mpm_ops.companies.rows import Rows
 from mpm_ops.companies.states import heads_of, read_stamps
@@ -47,6 +48,8 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
                 exc.away = False  # it was asked before the run
             templates[server] = exc  # the outcome of those on it, and of nobody else
     stamps = read_stamps(installation, companies)
+    with installation.central() as connection:
+        settle_all(installation, connection)  # a refresh that was killed tells which plugins there were
     kept = kept_by(installation, companies, stamps)
     rows = {one: _rows(installation, its) for one, its in kept.items()}
 

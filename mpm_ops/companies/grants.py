@@ -71,6 +71,10 @@ class Reading:
         """
         return _do("masks", specification=self._specification(self.readable if tables is None else tables))
 
+    def only_listed(self) -> str:
+        """Return the statement that takes the masked views away whose tables are not listed any more."""
+        return _do("unlisted", tables=sorted(self.readable))
+
     def before_step(self, step: Step) -> list[str]:
         """Return what a step's transactions need before their own statements: a view would not let its table change."""
         return [f"DROP VIEW IF EXISTS masked.{table}" for table in self._taken_away(step)]
@@ -141,7 +145,7 @@ def _named(texts: Collection[str], tables: Collection[str]) -> list[str]:
     return sorted(words.intersection(tables))
 
 
-def _do(section: str, **values: str) -> str:
+def _do(section: str, **values: str | list[str]) -> str:
     """Return one of the blocks of tenant/reading.sql as a statement, with these values in it."""
     body = sql.SQL(_sections()[section]).format(**{name: sql.Literal(value) for name, value in values.items()})
     return sql.SQL("DO {}").format(sql.Literal(body.as_string())).as_string()

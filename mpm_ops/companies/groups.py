@@ -36,6 +36,7 @@ def make_groups(installation: Installation, server: str, database: str) -> None:
             roles.note(tenant, roles.personal_group(database), installation.reading.name)
             analysts.admit(central, tenant, database, server=server)
             roles.act_as(tenant, owner)
+            tenant.execute(installation.reading.only_listed().encode())
             tenant.execute(installation.reading.masks().encode())
             roles.revoke_reading(tenant, database=database)
             installation.reading.grant(tenant, owner=owner)

@@ -107,13 +107,12 @@ def go(
             return Change(before=done.before, after=done.before, skipped="another run has done it meanwhile")
         return Change(before=done.before, after=plan.after)
 
-    apart = {plan.hash for one, plan in course.plans.items() if Rows(plan=plan, after=course.rows.get(one, "")).apart}
     job = Job(
         action=course.action,
         planned=[_planned(course, company) for company in course.companies],
         work=work,
         idle=idle(course, failing),
-        plans=[summary(plan, apart=digest in apart) for digest, plan in course.distinct.items()],
+        plans=_summaries(course),
         notes=[*course.notes, *(f"{one}: {course.wrong[one.id]}; put right" for one in misled)],
         refused=refused,
         resumes=resumes,
@@ -173,6 +172,19 @@ def idle(course: Course, failing: Mapping[int, MpmOpsError]) -> list[Outcome]:
             found.append(dataclasses.replace(outcome, status=Status.FAILED, failure=failure_of(exc)))
         elif isinstance(plan, str):
             found.append(dataclasses.replace(outcome, reason=plan))
+    return found
+
+
+def _summaries(course: Course) -> list[dict[str, object]]:
+    """Return what the ledger has to know of a course's plans, and of what they would lose of a company on the way."""
+    having: dict[str, list[int]] = {}
+    for company_id, plan in course.plans.items():
+        having.setdefault(plan.hash, []).append(company_id)
+    found = []
+    for digest, plan in course.distinct.items():
+        apart = any(Rows(plan=plan, after=course.rows.get(one, "")).apart for one in having[digest])
+        plugins = {one: course.plugins[one] for one in having[digest] if one in course.plugins}
+        found.append(summary(plan, apart=apart) | ({"plugins": plugins} if plugins else {}))
     return found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from mpm_ops.central import registry
+from mpm_ops.central import history, registry
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.plugin_rows import switched
 from mpm_ops.companies.states import Stamps
@@ -32,6 +34,8 @@ class Kept:
     names: Collection[str] = ()
     #: Statements that write what each begins with, and switch it as it was.
     rows: str = ""
+    #: For the ledger: a run that makes the database anew in steps may break off between them.
+    found: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_set(installation: Installation, company: Company) -> PluginSet:
@@ -64,19 +68,29 @@ def read_sets(installation: Installation, companies: Sequence[Company]) -> dict[
 def kept_by(installation: Installation, companies: Sequence[Company], stamps: Stamps) -> dict[int, Kept | MpmOpsError]:
     """Return, by company id, what each has of plugins and is to have again, or why that cannot be read. Read-only.
 
-    A plugin counts that has its branch, its row or both. What has no row gets none: nobody has switched it on.
+    A plugin counts that has its branch, its row or both. What has no row gets none: nobody has switched it on. Where a
+    refresh broke off, what counts is what it had found.
     """
     with installation.central() as connection:
         known = registry.plugins(connection)
+        broken = history.broken_refreshes(connection)
     sets = read_sets(installation, [company for company in companies if company.database in stamps])
     found: dict[int, Kept | MpmOpsError] = {}
     for company in companies:
         its = sets.get(company.id, PluginSet(heads=(), rows={}))
         if isinstance(its, PluginSet):
-            found[company.id] = _kept(installation, known, its)
+            found[company.id] = _kept(installation, known, _completed(its, broken.get(company.id)))
         else:
             found[company.id] = its
     return found
+
+
+def _completed(its: PluginSet, before: Mapping[str, Any] | None) -> PluginSet:
+    """Return what a database has, or had before a refresh broke off: its rows come last, so then there are none."""
+    if before is None or its.rows:
+        return its
+    rows = {int(one): int(status) for one, status in before["rows"].items()}
+    return PluginSet(heads=tuple(dict.fromkeys([*before["heads"], *its.heads])), rows=rows)
 
 
 def _branches(installation: Installation, heads: tuple[str, ...]) -> Collection[str]:
@@ -96,4 +110,4 @@ def _kept(installation: Installation, known: Sequence[Plugin], its: PluginSet) -
     has = [plugin for plugin in known if plugin.id in its.rows]
     texts = [switched(plugin, folders.get(plugin.name), its.rows[plugin.id]) for plugin in has]
     names = {*_branches(installation, its.heads), *(plugin.name for plugin in has if plugin.name in folders)}
-    return Kept(names=tuple(sorted(names)), rows="\n;\n".join(texts))
+    return Kept(names=tuple(sorted(names)), rows="\n;\n".join(texts), found=dataclasses.asdict(its))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from mpm_ops.companies.snapshots import take
 from mpm_ops.errors import Refused, UnknownPlugin, UsageError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
+from mpm_ops.postgres import databases
 from mpm_ops.records import Company, CompanyPlugin, FleetReport, Outcome, Plugin, Status
 from mpm_ops.schema.apply import Manner, apply
 from mpm_ops.schema.plan import Plan
@@ -96,15 +98,22 @@ def uninstall(installation: Installation, company: Company, term: int | str, *, 
             f"to uninstall {plugin.name} drops its tables, and what {company.name} has in them",
             hint="Add --drop-data; or switch it off and keep them: mpm-ops plugin disable",
         )
+    copy = take(installation, company) if plan.steps else ""
     verb = _Verb(
         installation,
         company,
         f"plugin uninstall {plugin.name}",
         Rows(plan=plan, before=removing(plugin)),
-        notes=_snapshot(installation, company) if plan.steps else [],
+        notes=[_kept(company, copy)] if copy else [],
         skipped="" if plan.steps or plugin.id in its.rows else "it is not installed",
     )
-    return verb.go()
+    report = verb.go()
+    if copy and all(one.status is Status.BUSY for one in report.outcomes):
+        # Nothing was taken away, so nothing is to be kept.
+        with installation.maintenance(company.server) as connection:
+            databases.drop(connection, copy)
+        report = dataclasses.replace(report, notes=[])
+    return report
 
 
 def enable(installation: Installation, company: Company, term: int | str) -> FleetReport:
@@ -214,7 +223,6 @@ def _state(status: int | None, *, has_branch: bool) -> str:
     return "enabled" if status == ACTIVE else "disabled"
 
 
-def _snapshot(installation: Installation, company: Company) -> list[str]:
-    """Copy a company's database, closed to everybody; return what to tell of the copy."""
+def _kept(company: Company, copy: str) -> str:
     drop = f"mpm-ops plugin snapshots {company.id} --drop-older-than DAYS"
-    return [f"the database as it was is {take(installation, company)}; when nobody needs it any more: {drop}"]
+    return f"the database as it was is {copy}; when nobody needs it any more: {drop}"

@@ -54,6 +54,18 @@ BEGIN
     END LOOP;
 END
 
+-- unlisted: the views go whose tables are not on the list any more, as one that a package took off its own.
+DECLARE
+    view record;
+BEGIN
+    FOR view IN
+        SELECT c.oid::regclass AS name FROM pg_class c
+        WHERE c.relnamespace = to_regnamespace('masked') AND c.relkind = 'v' AND c.relname <> ALL ({tables}::text[])
+    LOOP
+        EXECUTE format('DROP VIEW %s', view.name);
+    END LOOP;
+END
+
 -- grants: SELECT for the personal group on the tables; for the read group on the views where something is masked.
 DECLARE
     listed record;

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import psycopg
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from mpm_ops import Company, FleetReport, Policy, Status
 from mpm_ops.errors import MigrationError
 from mpm_ops.postgres.server import Server
-from tests.integration.plugin_fleet import ACME, CALIN, PREAMBLE, SPARK, World, random_set, world
+from tests.integration.plugin_fleet import ACME, CALIN, PREAMBLE, SPARK, Fingerprint, World, random_set, world
 from tests.integration.test_fleet import held
 from tests.integration.test_fleet_broken_off import wait_until, waiting
 
@@ -202,10 +202,10 @@ def test_a_run_killed_in_the_middle_is_resumed_and_undone(fleet: World) -> None:
     even(fleet)
 
 
-def moved(maintenance: psycopg.Connection, fleet: World, before: dict[int, object]) -> int:
+def moved(maintenance: psycopg.Connection, fleet: World, before: Mapping[int, Fingerprint]) -> int:
     """How many companies a run has moved, by their stamps."""
     now = {one.company_id: one.heads for one in fleet.ops.tenant_states()}
-    return sum(now[one] != its.heads for one, its in before.items())  # type: ignore[attr-defined]  # fingerprints
+    return sum(now[one] != its.heads for one, its in before.items())
 
 
 def end_waiters(maintenance: psycopg.Connection, company: Company) -> None:

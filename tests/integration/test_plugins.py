@@ -324,6 +324,12 @@ def test_a_company_that_somebody_migrates_is_busy(ops: Ops, acme: Company, serve
     with server.connect(acme.database) as other, locks.try_lock(other, LOCK):
         assert ops.install_plugin(acme.id, "CalinMeter").outcomes[0].status is Status.BUSY
         assert ops.install_plugin(acme.id, "Ecreee E-Tender").outcomes[0].status is Status.BUSY
+    ops.install_plugin(acme.id, "CalinMeter")
+    with server.connect(acme.database) as other, locks.try_lock(other, LOCK):
+        report = ops.uninstall_plugin(acme.id, "CalinMeter", drop_data=True)
+    # Nothing was taken away, so nothing is to be kept.
+    assert (report.outcomes[0].status, report.notes, ops.snapshots()) == (Status.BUSY, [], [])
+    assert ops.uninstall_plugin(acme.id, "CalinMeter", drop_data=True).ok
     assert (catalog(server, acme), rows(server, acme)) == (before, ([], []))
 
 
@@ -430,6 +436,23 @@ def test_a_longer_list_of_a_package_reaches_the_companies_that_are_there(
     assert ops.company(acme.id).ask("SELECT every FROM acme_settings").rows == [(5,)]
 
 
+def test_a_table_that_a_package_takes_off_its_list_is_hidden_and_can_go(
+    heat_pump: Path, ops: Ops, acme: Company, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = catalog(server, acme)
+    ops.install_plugin(acme.id, "AcmeHeatPump")
+    assert ops.company(acme.id).ask("SELECT count(site) FROM acme_heat_pumps").rows == [(0,)]
+    shorter = dataclasses.replace(manifests()["AcmeHeatPump"], readable={}, masks={})
+    monkeypatch.setattr(sys.modules[heat_pump.parent.name], "plugin", shorter)
+    ops.forget_revisions()
+    assert [one.error for one in ops.repair(ops.audit())] == [""]
+    for table in ("acme_heat_pumps", "masked.acme_heat_pumps", "public.acme_heat_pumps"):
+        with pytest.raises(QueryError):
+            ops.company(acme.id).ask(f"SELECT count(site) FROM {table}")
+    assert ops.uninstall_plugin(acme.id, "AcmeHeatPump", drop_data=True).ok
+    assert catalog(server, acme) == before
+
+
 def test_rows_that_are_refused_take_the_tables_back_with_them(
     heat_pump: Path, ops: Ops, acme: Company, server: Server
 ) -> None:
@@ -444,21 +467,23 @@ def test_rows_that_are_refused_take_the_tables_back_with_them(
     assert outcome(ops.install_plugin(acme.id, "AcmeHeatPump")) == ("done", "")
 
 
-def test_a_branch_that_ends_outside_a_transaction_gets_its_rows_after_it(
-    heat_pump: Path, ops: Ops, acme: Company, server: Server
-) -> None:
-    (heat_pump / "2026_12_01_1001_index.py").write_text(
-        REVISION.replace('"acme00000001"', '"acme00000002"')
-        .replace("down_revision = None", 'down_revision = "acme00000001"')
-        .replace('("AcmeHeatPump",)', "None")
-        .replace('depends_on = "04bc7f5ad834"', "depends_on = None")
-        .partition("def upgrade")[0]
-        + "def upgrade() -> None:\n"
+def end_outside_a_transaction(migrations: Path) -> None:
+    """Add a revision to the plugin that is no transaction."""
+    (migrations / "2026_12_01_1001_index.py").write_text(
+        'revision = "acme00000002"\ndown_revision = "acme00000001"\nbranch_labels = None\ndepends_on = None\n'
+        "from alembic import op\n"
+        "def upgrade() -> None:\n"
         "    with op.get_context().autocommit_block():\n"
         "        op.execute('CREATE INDEX CONCURRENTLY acme_i ON acme_settings (every)')\n"
         "def downgrade() -> None:\n"
         "    op.execute('DROP INDEX acme_i')\n"
     )
+
+
+def test_a_branch_that_ends_outside_a_transaction_gets_its_rows_after_it(
+    heat_pump: Path, ops: Ops, acme: Company, server: Server
+) -> None:
+    end_outside_a_transaction(heat_pump)
     assert outcome(ops.install_plugin(acme.id, "AcmeHeatPump")) == ("done", "")
     assert ask(server, acme, "SELECT every FROM acme_settings") == [(5,)]
 

@@ -12,7 +12,16 @@ from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX, clean
 from tests.integration.test_fleet import statuses
 from tests.integration.test_migrations import Register, own_revision, truth
-from tests.integration.test_plugins import ask, catalog, heat_pump, makes, rows, standing, tables
+from tests.integration.test_plugins import (
+    ask,
+    catalog,
+    end_outside_a_transaction,
+    heat_pump,
+    makes,
+    rows,
+    standing,
+    tables,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -85,15 +94,7 @@ def test_the_rows_of_a_branch_that_ends_outside_a_transaction_come_too(
     server: Server,
     verb: str,
 ) -> None:
-    (heat_pump / "2026_12_01_1001_index.py").write_text(
-        'revision = "acme00000002"\ndown_revision = "acme00000001"\nbranch_labels = None\ndepends_on = None\n'
-        "from alembic import op\n"
-        "def upgrade() -> None:\n"
-        "    with op.get_context().autocommit_block():\n"
-        "        op.execute('CREATE INDEX CONCURRENTLY acme_i ON acme_settings (every)')\n"
-        "def downgrade() -> None:\n"
-        "    op.execute('DROP INDEX acme_i')\n"
-    )
+    end_outside_a_transaction(heat_pump)
     ops.install_plugin(both.id, "AcmeHeatPump")
     ask(server, both, "UPDATE acme_settings SET every = 9 RETURNING 1")
     assert statuses(getattr(ops, verb)()) == "d"
@@ -137,3 +138,33 @@ def _swept(server: Server) -> None:
 def test_a_set_is_read_in_one_look(ops: Ops, both: Company) -> None:
     its = plugin_sets.read_set(ops._installation, both)
     assert (its.heads, its.rows) == (ops.tenant_states()[0].heads, {1: 1, 22: 0, 27: 1})
+
+
+@pytest.mark.parametrize("again", ["refresh_tenant", "fresh_tenant"])
+def test_a_refresh_that_broke_off_is_done_again_with_the_plugins_that_were_there(
+    ops: Ops, both: Company, server: Server, again: str
+) -> None:
+    before = catalog(server, both), rows(server, both)
+    own_revision(ops.settings, "o1", None, "op.execute('SELECT 1 / 0')")
+    ops.forget_revisions()
+    assert statuses(ops.refresh_tenant()) == "f"
+    assert rows(server, both) == ([], [])
+    assert statuses(ops.refresh_tenant()) == "f"
+    for path in ops.settings.own_tenant_migrations.glob("*.py"):
+        path.unlink()
+    ops.forget_revisions()
+    assert statuses(getattr(ops, again)()) == "d"
+    assert (catalog(server, both), rows(server, both)) == before
+    assert ops.audit() == []
+
+
+def test_what_was_done_after_a_refresh_that_failed_at_once_counts(ops: Ops, both: Company, server: Server) -> None:
+    with server.connect(both.database) as tenant:
+        tenant.execute("CREATE VIEW mine AS SELECT * FROM sm_sync_actions")
+    assert statuses(ops.refresh_tenant()) == "f"
+    with server.connect(both.database) as tenant:
+        tenant.execute("DROP VIEW mine")
+    assert ops.uninstall_plugin(both.id, "Ecreee E-Tender").ok
+    assert ops.enable_plugin(both.id, "DemoShsManufacturer").ok
+    assert statuses(ops.refresh_tenant()) == "d"
+    assert rows(server, both)[0] == [(1, 1), (22, 1)]

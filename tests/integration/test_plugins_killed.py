@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,11 +19,14 @@ from mpm_ops.postgres.server import Server
 from tests.conftest import PREFIX, clean
 from tests.integration.test_fleet import held
 from tests.integration.test_fleet_broken_off import at_work, wait_until, waiting
+from tests.integration.test_fleet_broken_off import start as start_runner
 from tests.integration.test_migrations import Register, truth
-from tests.integration.test_plugins import ask, catalog, rows, standing
+from tests.integration.test_plugins import ask, catalog, end_outside_a_transaction, heat_pump, rows, standing, tables
 from tests.integration.test_register import environment
 
 pytestmark = pytest.mark.slow  # kills processes
+
+__all__ = ["heat_pump"]
 
 #: Dies before or after the call of a function: `verb plugin before|after module name`.
 CHILD = """
@@ -75,14 +80,17 @@ def acme(register: Register) -> Company:
     return register("Acme Power")
 
 
-def start(ops: Ops, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", CHILD, *arguments], env=environment(ops.settings))
+def start(ops: Ops, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+    env = environment(ops.settings) | variables
+    return subprocess.Popen([sys.executable, "-c", CHILD, *arguments], env=env)
 
 
-def killed(ops: Ops, maintenance: psycopg.Connection, verb: str, plugin: str, moment: str) -> int | None:
+def killed(
+    ops: Ops, maintenance: psycopg.Connection, verb: str, plugin: str, moment: str, **variables: str
+) -> int | None:
     """Have a process die at this moment; return its run, if it has one, once the server has noticed."""
     before = {one.id for one in ops.runs()}
-    process = start(ops, verb, plugin, *moment.split())
+    process = start(ops, verb, plugin, *moment.split(), **variables)
     assert process.wait(timeout=60) == -signal.SIGKILL
     return left(ops, maintenance, before)
 
@@ -214,3 +222,51 @@ def test_rows_by_themselves_are_told_to_be_in_doubt_and_written_again(
     assert told.failure is not None
     assert told.failure.kind == "Killed"
     assert "rows" in told.failure.message
+
+
+def test_tables_whose_rows_were_not_written_any_more_are_told_and_completed(
+    heat_pump: Path,
+    ops: Ops,
+    acme: Company,
+    server: Server,
+    maintenance: psycopg.Connection,
+) -> None:
+    end_outside_a_transaction(heat_pump)
+    ops.forget_revisions()
+    site = os.pathsep.join([str(heat_pump.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    run = killed(ops, maintenance, "install", "AcmeHeatPump", "after companies.plugins apply", PYTHONPATH=site)
+    assert standing(ops, acme, "AcmeHeatPump").state == "unfinished"
+    assert [one.kind for one in ops.audit()] == [AuditKind.NO_PLUGIN_ROW]
+    assert only(ops.install_plugin(acme.id, "AcmeHeatPump")) is Status.DONE
+    assert ask(server, acme, "SELECT every FROM acme_settings") == [(5,)]
+    (told,) = ops.run(run or 0).outcomes
+    assert (told.status, told.failure and told.failure.kind) == (Status.FAILED, "Killed")
+    assert ops.audit() == []
+
+
+@pytest.mark.parametrize("again", ["refresh_tenant", "fresh_tenant"])
+def test_a_killed_refresh_is_done_again_with_the_plugins_that_were_there(
+    ops: Ops, acme: Company, server: Server, dsn: str, maintenance: psycopg.Connection, again: str
+) -> None:
+    ops.install_plugin(acme.id, "SparkMeter")
+    ops.install_plugin(acme.id, "Ecreee E-Tender")
+    ops.disable_plugin(acme.id, "SparkMeter")
+    before = everything(server, acme)
+    runs = {one.id for one in ops.runs()}
+    with held(server, acme, "SELECT count(*) FROM tickets"):
+        process = start_runner(ops.settings, dsn, "refresh_tenant")
+        try:
+            wait_until(lambda: waiting(maintenance, acme))
+        finally:
+            process.kill()
+            process.communicate()
+        query = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+        for (pid,) in maintenance.execute(query, [acme.database]).fetchall():
+            maintenance.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    run = left(ops, maintenance, runs)
+    assert "plugins" not in tables(server, acme)
+    assert only(getattr(ops, again)()) is Status.DONE
+    assert everything(server, acme) == before
+    (told,) = ops.run(run or 0).outcomes
+    assert (told.status, told.failure and told.failure.kind) == (Status.FAILED, "Killed")
+    assert ops.audit() == []
