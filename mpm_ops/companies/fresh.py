@@ -35,18 +35,7 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
     The new database is made ready beside the old one and swapped in by two renames, both or none, so a failure
     leaves the old one.
     """
-    templates: dict[str, str | MpmOpsError] = {}
-    oids: dict[int, int] = {}
-    for server, there in by_server(companies).items():
-        try:
-            with installation.maintenance(server) as connection:
-                templates[server] = ensure_template(installation, connection, server=server)
-                known = databases.oids(connection, [company.database for company in there])
-                oids |= {company.id: known[company.database] for company in there if company.database in known}
-        except ServerError as exc:
-            if isinstance(exc, ServerUnavailable):
-                exc.away = False  # it was asked before the run
-            templates[server] = exc  # the outcome of those on it, and of nobody else
+    templates, oids = _templates(installation, companies)
     stamps = read_stamps(installation, companies)
     with installation.central() as connection:
         settle_all(installation, connection)  # a refresh that was killed tells which plugins there were
@@ -64,6 +53,25 @@ def fresh(installation: Installation, companies: Sequence[Company], *, policy: P
     planned = [Planned(company=one, before=heads_of(stamps, one), plan=_hash(rows[one.id].plan)) for one in companies]
     job = Job(action="migrate-tenant-fresh", planned=planned, work=work, plans=_plans(rows, oids))
     return account(installation, job, policy=policy, hooks=hooks)
+
+
+def _templates(
+    installation: Installation, companies: Sequence[Company]
+) -> tuple[dict[str, str | MpmOpsError], dict[int, int]]:
+    """Return the template on each server, or why there is none, and the OIDs of the databases, by company id."""
+    templates: dict[str, str | MpmOpsError] = {}
+    oids: dict[int, int] = {}
+    for server, there in by_server(companies).items():
+        try:
+            with installation.maintenance(server) as connection:
+                templates[server] = ensure_template(installation, connection, server=server)
+                known = databases.oids(connection, [company.database for company in there])
+                oids |= {company.id: known[company.database] for company in there if company.database in known}
+        except ServerError as exc:
+            if isinstance(exc, ServerUnavailable):
+                exc.away = False  # it was asked before the run
+            templates[server] = exc  # the outcome of those on it, and of nobody else
+    return templates, oids
 
 
 def _rows(installation: Installation, kept: Kept | MpmOpsError) -> Rows:
