@@ -11,7 +11,7 @@ from mpm_ops.companies.findings import RECONCILE, REPAIR, AuditFinding, AuditKin
 from mpm_ops.companies.groups import make_groups
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.inventory import Look, Rows
-from mpm_ops.companies.plugin_checks import of_plugins
+from mpm_ops.companies.plugin_checks import of_plugins, of_snapshots
 from mpm_ops.companies.reconcile import reconcile
 from mpm_ops.errors import MpmOpsError, ServerError
 from mpm_ops.records import MAIN, Status
@@ -39,6 +39,7 @@ def audit(installation: Installation) -> list[AuditFinding]:
     for look in looks.values():
         found += checks.of_companies(look)
         found += checks.of_leftovers(look)
+        found += of_snapshots(look.old_snapshots)
     found += of_plugins(installation, checks.readable())
     return found
 

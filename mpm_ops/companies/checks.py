@@ -11,10 +11,9 @@ from psycopg import sql
 from mpm_ops.companies.findings import RECONCILE, REPAIR, AuditFinding, AuditKind
 from mpm_ops.companies.groups import up_to_date
 from mpm_ops.companies.inventory import SWAPPED, Look, Rows
-from mpm_ops.companies.snapshots import OLD
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.databases import Access
-from mpm_ops.records import MAIN, Company, CompanyStatus, Snapshot, counted
+from mpm_ops.records import MAIN, Company, CompanyStatus, counted
 from mpm_ops.settings import Settings
 
 
@@ -115,7 +114,6 @@ class Checks:
                 sql=[_statement(text, name) for text in statements],
                 safe=True,
             )
-        yield from (_old_snapshot(one) for one in look.old_snapshots)
         for name in look.left:
             yield AuditFinding(
                 kind=AuditKind.LEFTOVER,
@@ -247,20 +245,6 @@ def _swapped(server: str, name: str) -> AuditFinding:
         else "what a company had before migrate-tenant-fresh",
         sql=[_statement("DROP DATABASE {}", name)],
         safe=new,  # the other one holds rows of a company
-    )
-
-
-def _old_snapshot(one: Snapshot) -> AuditFinding:
-    whose = f" {one.company_id}" if one.company else ""
-    size = "" if one.size is None else f", {one.size / 1e6:,.1f} MB"
-    return AuditFinding(
-        kind=AuditKind.OLD_SNAPSHOT,
-        server=one.server,
-        subject=one.database,
-        what=f"a database as it was before a plugin was uninstalled, {one.age.days} days ago{size}: still needed?",
-        company_id=one.company_id,
-        company=one.company,
-        command=f"mpm-ops plugin snapshots{whose} --drop-older-than {OLD} --force",
     )
 
 

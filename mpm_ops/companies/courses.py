@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ import psycopg
 from mpm_ops.central import history, ledger
 from mpm_ops.companies.installation import Installation
 from mpm_ops.companies.killed import refuse_at_work, settle_all
-from mpm_ops.companies.plugin_sets import Kept, kept_by
 from mpm_ops.companies.states import Stamps, missing, mistaken, read_stamps
 from mpm_ops.errors import (
     InvalidInput,
@@ -74,7 +72,7 @@ def upgrade(
         found = tree.upgrade_plan(heads)
         return found if found.steps else "nothing to migrate"
 
-    return _course(installation, "migrate-tenant", companies, lambda *_: plan, verify=verify, notes=notes)
+    return plot(installation, "migrate-tenant", companies, lambda *_: plan, verify=verify, notes=notes)
 
 
 def rollback(installation: Installation, companies: Sequence[Company], *, step: int | None) -> Course:
@@ -105,7 +103,7 @@ def rollback(installation: Installation, companies: Sequence[Company], *, step: 
         return plan
 
     back = f" --step {step}" if step else ""
-    return _course(installation, f"migrate-tenant-rollback{back}", companies, planner)
+    return plot(installation, f"migrate-tenant-rollback{back}", companies, planner)
 
 
 def undo(installation: Installation, companies: Sequence[Company], run_id: int) -> Course:
@@ -144,64 +142,10 @@ def undo(installation: Installation, companies: Sequence[Company], run_id: int) 
 
         return plan
 
-    return _course(installation, f"rollback --run {run_id}", companies, planner)
+    return plot(installation, f"rollback --run {run_id}", companies, planner)
 
 
-def reset(installation: Installation, companies: Sequence[Company]) -> Course:
-    """Plan to roll every revision back: the databases end without tables, and their rows are gone.
-
-    Which plugins they had is one of those rows: the notes tell.
-    """
-    tree = installation.tenant_tree
-
-    def plan(_: Company, heads: tuple[str, ...]) -> Plan | str:
-        back = [revision.id for revision in reversed(tree.applied(heads))]
-        return tree.downgrade_plan(heads, back) if back else "nothing to roll back"
-
-    course = _course(installation, "migrate-tenant-reset", companies, lambda *_: plan)
-    return dataclasses.replace(course, notes=_lost_plugins(tree, course))
-
-
-def _lost_plugins(tree: Tree, course: Course) -> list[str]:
-    """Tell which plugins go, and from which companies."""
-    having: dict[str, list[str]] = {}
-    for company in course.companies:
-        if company.id in course.plans:
-            for plugin in tree.plugins(course.plans[company.id].before):
-                having.setdefault(plugin, []).append(str(company.id))
-    return [
-        f"{plugin} goes with the rest, of company {', '.join(ids)}: mpm-ops plugin install brings it back"
-        for plugin, ids in sorted(having.items())
-    ]
-
-
-def refresh(installation: Installation, companies: Sequence[Company]) -> Course:
-    """Plan to roll every revision back and migrate again: the databases end as new ones, without their rows.
-
-    They have the plugins that they had, as new ones too, and those that were switched off are.
-    """
-    kept: dict[int, Kept | MpmOpsError] = {}
-
-    def planner(connection: psycopg.Connection, stamps: Stamps) -> Planner:
-        settle_all(installation, connection)  # one that was killed tells what there was
-        kept.update(kept_by(installation, companies, stamps))
-
-        def plan(company: Company, heads: tuple[str, ...]) -> Plan | MpmOpsError:
-            its = kept[company.id]
-            return installation.tenant_tree.rebuild_plan(heads, plugins=its.names) if isinstance(its, Kept) else its
-
-        return plan
-
-    course = _course(installation, "migrate-tenant-refresh", companies, planner)
-    known = {one: its for one, its in kept.items() if isinstance(its, Kept)}
-    return dataclasses.replace(
-        course,
-        rows={one: its.rows for one, its in known.items()},
-        plugins={one: its.found for one, its in known.items()},
-    )
-
-
-def _course(
+def plot(
     installation: Installation,
     action: str,
     companies: Sequence[Company],
@@ -210,6 +154,7 @@ def _course(
     verify: bool = False,
     notes: Sequence[str] = (),
 ) -> Course:
+    """Ask the planner, which gets the stamps of all, where each company is to go; `verify` trusts no stamp."""
     stamps = read_stamps(installation, companies, verify=verify)
     with installation.central() as connection:
         plan = planner(connection, stamps)

@@ -1,4 +1,4 @@
-"""The audit's rules about plugins: a company has the tables of what it installed, and nobody else's."""
+"""The audit's rules about plugins: a company has the tables of what it installed; and what uninstalling has kept."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from mpm_ops.central import registry
 from mpm_ops.companies.findings import REPAIR, AuditFinding, AuditKind
 from mpm_ops.companies.installation import Installation, by_server
 from mpm_ops.companies.plugin_sets import PluginSet, read_sets
+from mpm_ops.companies.snapshots import OLD
 from mpm_ops.errors import MpmOpsError, UnknownState
-from mpm_ops.records import Company
+from mpm_ops.records import Company, Snapshot
 from mpm_ops.schema.apply import at_work
 
 
@@ -27,6 +28,11 @@ def of_plugins(installation: Installation, companies: Sequence[Company]) -> Iter
         branches, rows = _branches(installation, its), _installed(installation, its, names)
         yield from (_no_tables(company, name) for name in sorted(rows - branches))
         yield from (_no_row(company, name) for name in sorted(branches - rows))
+
+
+def of_snapshots(old: Sequence[Snapshot]) -> Iterator[AuditFinding]:
+    """Ask whether old copies are still needed; never one to repair: they hold rows of a company."""
+    return map(_old_snapshot, old)
 
 
 def _doubtful(
@@ -92,4 +98,18 @@ def _no_row(company: Company, plugin: str) -> AuditFinding:
         plugin=plugin,
         # Which switches it on, so it is not for a repair of everything.
         command=f"mpm-ops plugin install {company.id} {plugin}",
+    )
+
+
+def _old_snapshot(one: Snapshot) -> AuditFinding:
+    whose = f" {one.company_id}" if one.company else ""
+    size = "" if one.size is None else f", {one.size / 1e6:,.1f} MB"
+    return AuditFinding(
+        kind=AuditKind.OLD_SNAPSHOT,
+        server=one.server,
+        subject=one.database,
+        what=f"a database as it was before a plugin was uninstalled, {one.age.days} days ago{size}: still needed?",
+        company_id=one.company_id,
+        company=one.company,
+        command=f"mpm-ops plugin snapshots{whose} --drop-older-than {OLD} --force",
     )

@@ -14,6 +14,7 @@ from mpm_ops.companies import (
     migrations,
     missing_databases,
     new_migration,
+    rebuilding,
     safety,
     states,
     status,
@@ -147,13 +148,13 @@ class MigrationVerbs(Opened):
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
         """Roll everything back: the databases end without tables, and their rows and plugins are lost."""
-        return self._go(courses.reset(self._installation, self._chosen(companies, policy)), policy, hooks)
+        return self._go(rebuilding.reset(self._installation, self._chosen(companies, policy)), policy, hooks)
 
     def refresh_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
     ) -> FleetReport:
         """Roll everything back and migrate again, plugins too: the rows are lost."""
-        return self._go(courses.refresh(self._installation, self._chosen(companies, policy)), policy, hooks)
+        return self._go(rebuilding.refresh(self._installation, self._chosen(companies, policy)), policy, hooks)
 
     def fresh_tenant(
         self, companies: Companies = None, *, policy: Policy | None = None, hooks: Hooks | None = None
