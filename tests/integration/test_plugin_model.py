@@ -22,8 +22,8 @@ from tests.integration.test_plugins import ask, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-NUMBER = 5
-STEPS = 200 if DEEP else 40
+NUMBER = 3
+STEPS = 200 if DEEP else 60
 PLAYS = 20 if DEEP else 3
 BRANCHES = ("core", SPARK, CALIN, ACME)
 PLUGINS = BRANCHES[1:]
@@ -117,7 +117,7 @@ class Play:
 
     def step(self) -> str:
         """Do something; tell what. See that it came out as the model says."""
-        what = self.dice.choice(["install"] * 3 + ["uninstall", "switch", "publish", "migrate", "migrate", "roll back"])
+        what = self.dice.choice(["install", "uninstall", "publish", "migrate", "roll back"] * 2 + ["install", "switch"])
         if what == "publish":
             return self.publish()
         if what == "migrate":
