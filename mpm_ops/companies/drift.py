@@ -54,6 +54,8 @@ class _References:
         self._keys: dict[tuple[int, tuple[str, ...]], str] = {}
         self._found: dict[str, catalogs.Catalog | MpmOpsError] = {}
         self._lock = threading.Lock()
+        #: By key, who builds that one: the others wait for it.
+        self._building: dict[str, threading.Lock] = {}
 
     def key(self, version: int, heads: tuple[str, ...]) -> str:
         """Name the reference of a state on a server of this major version. Raises UnknownState.
@@ -67,8 +69,13 @@ class _References:
             return self._keys[version, heads]
 
     def of(self, key: str, server: str, heads: tuple[str, ...]) -> catalogs.Catalog:
-        """Return the reference of that key; it is built on `server` when nobody has built it yet."""
+        """Return the reference of that key; it is built on `server` when nobody has built it yet.
+
+        Those of several states are built at the same time: a fleet with plugins is in many.
+        """
         with self._lock:
+            building = self._building.setdefault(key, threading.Lock())
+        with building:
             if key not in self._found:
                 try:
                     self._found[key] = self._remembered_or_built(key, server, heads)
