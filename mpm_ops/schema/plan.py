@@ -37,7 +37,7 @@ class Part:
     transactional: bool
     statements: tuple[str, ...]
     #: The line of the revision file that each statement comes from; 0 for what Alembic adds of its own.
-    lines: tuple[int, ...] = ()
+    lines: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +68,15 @@ class Step:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hex digits that change when any statement does."""
-        return _hash(self.sql)
+        """Twelve hex digits that change when the revision does, and not with the state that it is applied from.
+
+        What Alembic adds of its own, the row of `alembic_version`, depends on which plugins a database has.
+        """
+        parts = [
+            (part.transactional, [text for text, line in zip(part.statements, part.lines, strict=True) if line])
+            for part in self.parts
+        ]
+        return _hash(repr([self.direction, self.revision, self.live, [part for part in parts if part[1]]]))
 
     @cached_property
     def creates(self) -> frozenset[str]:

@@ -223,12 +223,17 @@ def test_plans_that_are_put_together_are_those_that_alembic_renders(crossed: Tre
             covered = set().union(*(builds_on.get(one, set()) for one in has))
             states.add(tuple(sorted(has - covered)))
     assert len(states) > 40
+    hashes: dict[str, set[str]] = {}
     for state in sorted(states):
         alone = Tree(crossed.folders.shipped, own=crossed.folders.own)
         for plugins in ((), ("P",), ("Q", "P")):
             made = crossed.upgrade_plan(state, plugins=plugins)
             assert made == alone.upgrade_plan(state, plugins=plugins)
             assert made.after == alone.heads(state, plugins=plugins)
+        for step in made.steps:
+            hashes.setdefault(step.revision, set()).add(step.hash)
         last = [one.id for one in alone.applied(state)][::-1]
         for undone in [[head] for head in state] + [last]:
             assert crossed.downgrade_plan(state, undone) == alone.downgrade_plan(state, undone)
+    # A revision is the same one wherever it is applied.
+    assert {revision: len(found) for revision, found in hashes.items()} == dict.fromkeys(hashes, 1)
