@@ -48,7 +48,7 @@ class MpmOpsError(Exception):
 
     def __init__(self, message: str = "", *, hint: str = "", company: str = "") -> None:
         super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
-        #: What the reader can do next; empty when there is nothing to say.
+        self._hint = ""
         self.hint = hint
         #: The company the error is about; empty when it is about none.
         self.company = company
@@ -62,6 +62,17 @@ class MpmOpsError(Exception):
         #: Who held the lock that was waited for; empty when nobody is known.
         self.blocker = ""
 
+    @property
+    def hint(self) -> str:
+        """What the reader can do next, which Python shows below a traceback; empty when there is nothing to say."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        notes = [note for note in getattr(self, "__notes__", []) if note != _noted(self._hint)]
+        self._hint = hint
+        self.__notes__ = [*([_noted(hint)] if hint else []), *notes]
+
     def lines(self) -> list[str]:
         """Return what there is to say, a line each: the message, the place in the statement, the hint."""
         where = f"{self.company}: " if self.company else ""
@@ -71,6 +82,10 @@ class MpmOpsError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Be what a notebook shows instead of forty lines of frames; IPython asks for it by this name."""
         return [harmless(line) for line in self.lines()]
+
+
+def _noted(hint: str) -> str:
+    return f"Hint: {harmless(' '.join(hint.splitlines()))}"
 
 
 class UsageError(MpmOpsError):

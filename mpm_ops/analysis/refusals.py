@@ -50,10 +50,18 @@ def explained(exc: psycopg.Error, bound: Bound, *, before: int) -> MpmOpsError:
             hint=_ONLY_ONE_SELECT,
         )
     if isinstance(exc, errors.InsufficientPrivilege):
-        found.hint = "This login was not granted that."
+        found.hint = _not_granted(exc)
     if isinstance(exc, errors.QueryCanceled) and not found.hint:
         found.hint = _ASK_FOR_LESS
     return found
+
+
+def _not_granted(exc: psycopg.Error) -> str:
+    """Say what to do about what was not granted: of a table it may be one column that stands in the way of `*`."""
+    table = re.fullmatch(r"permission denied for (?:table|view) (.+)", exc.diag.message_primary or "")
+    if table is None:
+        return "This login was not granted that."
+    return f"Name the columns: company.columns({table[1]!r}) lists those that this login may read."
 
 
 def quotes_values(exc: psycopg.Error, bound: Bound) -> bool:

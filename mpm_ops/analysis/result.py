@@ -158,10 +158,13 @@ class Result:
             return self._save(Path(path), whole)
 
     def plot(self, x: str | None = None, y: str | Sequence[str] | None = None, **options: Any) -> Axes:
-        """Draw the columns `y` over `x`, or the numbers over the first other column; see `mpm_ops.pictures.plot`."""
+        """Draw the columns `y` over `x`, or the numbers over the first other column; see `mpm_ops.pictures.plot`.
+
+        Of an answer that was cut, or of companies of which some did not answer, it warns as `read_sql` does.
+        """
         from mpm_ops import pictures
 
-        return pictures.plot(self.df, x, y, **options)
+        return pictures.plot(self.warned(stacklevel=2).df, x, y, **options)
 
     def warned(self, *, stacklevel: int) -> Self:
         """Warn when the answer was cut or somebody did not answer: for those who take the bare frame."""

@@ -11,7 +11,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 import mpm_ops
@@ -122,7 +122,7 @@ def _picture(found: FleetStatus | MpmOpsError) -> RenderableType:
     """Return the state as a person looks at it: a bar for each revision, then who needs attention, then the runs."""
     if isinstance(found, MpmOpsError):
         return Text(f"{found}; looking again", style="bold red")
-    table = Table("at", "companies", "share", "", header_style="bold")
+    table = Table("at", "companies", Column("share", overflow="crop", no_wrap=True), "", header_style="bold")
     for one in found.revisions:
         share = "█" * max(1, round(30 * one.companies / len(found.states)))
         table.add_row(", ".join(one.heads) or "base", str(one.companies), share, "newest" if one.newest else "")

@@ -67,7 +67,7 @@ def _grown(one: Growth) -> dict[str, str]:
     told = {
         "MB more": f"{one.size_grown / 1e6:+,.1f}",
         "rows more": f"{one.rows_grown:+,}",
-        "transactions": f"{one.transactions:,}",
+        "commits": f"{one.transactions:,}",
         "questions asked": f"{one.questions:,}",
         "since": f"{one.since:%Y-%m-%d %H:%M}",
     }

@@ -45,6 +45,7 @@ def report(installation: Installation, run_id: int) -> FleetReport:
         ended=run.state,
         reason=run.reason,
         started_at=run.started_at,
+        notes=[f"this is a batch of a run that several share: mpm-ops run {run.part_of}"] if run.part_of else [],
     )
 
 
@@ -72,8 +73,8 @@ def pause(installation: Installation, run_id: int, *, paused: bool) -> None:
         run = history.run(connection, run_id)
         if run.state not in ("running", "paused") or not ledger.pause(connection, run_id, paused=paused):
             raise UsageError(
-                f"run {run_id} is {run.state}: there is nothing to pause",
-                hint=f"To finish it: mpm-ops migrate-tenant --resume {run_id}",
+                f"run {run_id} is {run.state}: there is nothing to {'pause' if paused else 'go on with'}",
+                hint=f"What failed or was left: mpm-ops migrate-tenant --resume {run_id}",
             )
 
 

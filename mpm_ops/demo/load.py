@@ -134,9 +134,10 @@ class _Writer:
             )
             found = self._connection.execute(query, {"value": ref.value}).fetchone()
             if found is None or found[0] is None:
+                sought = "" if ref.value is None else f" with {ref.column} {ref.value!r}"
                 raise MpmOpsError(
-                    f"{ref.table} has no row with {ref.column} {ref.value!r}",
-                    hint="A company as registration makes it has one.",
+                    f"{ref.table} has no row{sought}",
+                    hint="A company as registration makes it has one; a database that was made anew since has not.",
                 )
             self._known[ref] = found[0]
         return self._known[ref]

@@ -157,16 +157,18 @@ def write_targets(book: Book, places: Places, groups: Integers) -> Generator[Chu
         owner_type="mini-grid",
         owner_id=grids,
     )
-    size: Floats = np.repeat(np.bincount(places.grid, places.shares) * profile.customers, len(groups))
+    # Most customers are in the first group, and in each next one half as many.
+    shares = 0.5 ** np.arange(len(groups))
+    size: Floats = np.outer(np.bincount(places.grid, places.shares) * profile.customers, shares / shares.sum()).ravel()
     yield book.chunk(
         "sub_targets",
         book.ids("sub_targets", len(size)),
         book.start,
         target_id=np.repeat(targets, len(groups)),
         connection_id=np.tile(groups, len(grids)),
-        revenue=(size * 100).astype(np.int64) * profile.price,
+        revenue=(size * 100).astype(np.int64) * profile.price,  # of half a year
         new_connections=(size * 0.4).astype(np.int64) + 1,
         connected_power=(size * 0.3).round(1),
-        energy_per_month=(size * 8).round(),
-        average_revenue_per_month=(size * 8).astype(np.int64) * profile.price,
+        energy_per_month=(size * 12).round(),
+        average_revenue_per_month=np.full(len(size), 16 * profile.price),  # for each connection
     )

@@ -25,6 +25,9 @@ _TIMES = {r"\d{4}-\d{2}": ("%Y-%m", ""), r"\d{4}-\d{2}-\d{2}": ("%Y-%m-%d", ""),
 #: Of dates that are drawn as such: an axis goes on beyond its dates, and matplotlib's ends before year 1 and 10 000.
 _YEARS = range(1000, 9000)
 
+#: The column that says what amounts are in; figures have it.
+_CURRENCY = "currency"
+
 Scale = Literal["dates", "numbers", "names"]
 #: Numbers by place.
 Points = Mapping[Hashable, float]
@@ -74,13 +77,14 @@ def series(frame: pd.DataFrame, x: str | None, y: str | Sequence[str] | None, *,
     chosen = _choose(columns, numbers, x, [y] if isinstance(y, str) else list(y or ()), by)
     column = columns[chosen.x] if chosen.x else list(range(1, len(frame) + 1))
     scale, places = _scaled(column)
-    groups = [_name(value) for value in columns[chosen.by]] if chosen.by else [""] * len(frame)
+    split = [name for name in (chosen.by, _currency(columns, chosen)) if name]
+    groups = [", ".join(_name(columns[name][row]) for name in split) for row in range(len(frame))]
     points: dict[str, dict[Hashable, float]] = {}
     added = False
     for measure in chosen.measures:
         for group, place, value in zip(groups, places, columns[measure], strict=True):
-            split = measure if len(chosen.measures) > 1 else ""
-            own = points.setdefault(", ".join(filter(None, (group, split))) or measure, {})
+            of = measure if len(chosen.measures) > 1 else ""
+            own = points.setdefault(", ".join(filter(None, (group, of))) or measure, {})
             if value is not None and math.isfinite(value) and not (place is None and scale != "names"):
                 added = added or place in own
                 own[place] = own.get(place, 0.0) + float(value)
@@ -93,8 +97,14 @@ def series(frame: pd.DataFrame, x: str | None, y: str | Sequence[str] | None, *,
         places=list(known) if scale == "names" else sorted(known),
         texts={place: text for place, text in zip(places, column, strict=True) if isinstance(text, str)},
         points=points,
-        is_split=bool(chosen.by) or len(chosen.measures) > 1,
+        is_split=bool(split) or len(chosen.measures) > 1,
     )
+
+
+def _currency(columns: Mapping[str, Sequence[Any]], chosen: _Chosen) -> str | None:
+    """Return the column of currencies where there are several: what is in one is never added to what is in another."""
+    several = len(set(columns.get(_CURRENCY, ()))) > 1
+    return _CURRENCY if several and _CURRENCY not in (chosen.x, chosen.by) else None
 
 
 def limited(found: Series, most: int) -> Series:
@@ -155,13 +165,16 @@ def _choose(
         raise UsageError(f"{strays[0][:60]} holds no numbers", hint=_listed("Those that do:", numbers))
     plain = [name for name in columns if name in numbers and not re.fullmatch(r"(.*_)?id", name)]
     several = "company" in columns and len(set(columns["company"])) > 1
-    others = [name for name in columns if name not in (by, *measures) and name not in numbers]
+    # A column of nothing but NULL is no place, and what an amount is in is none either.
+    bare = {_CURRENCY, *(name for name, values in columns.items() if not any(value is not None for value in values))}
+    others = [name for name in columns if name not in {by, *measures, *bare} and name not in numbers]
     if x is None:
         # By default the colour is the company's, and the place something else.
         spoken = [name for name in others if not (name == "company" and several and by is None)]
         free = [name for name in plain if name != by]
         spoken += ["company"] if "company" in others else []
         spoken += free[:1] if not measures and len(free) > 1 else []
+        spoken += [_CURRENCY] if _CURRENCY in columns else []
         x = spoken[0] if spoken else None
     if by is None and several and "company" not in (x, *measures):
         by = "company"

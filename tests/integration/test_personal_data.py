@@ -69,8 +69,9 @@ def test_neither_the_tables_nor_the_key_can_be_read_past_the_views(ops: Ops, acm
     statistics = "SELECT most_common_vals FROM pg_stats WHERE tablename = 'people' AND attname = 'name'"
     assert reader.ask(statistics).rows == []
     for question in ("SELECT name FROM public.people", "SELECT key FROM masked.key"):
-        with pytest.raises(QueryError, match="permission denied"):
+        with pytest.raises(QueryError, match="permission denied") as refused:
             reader.ask(question)
+        assert refused.value.hint.startswith("Name the columns: company.columns('")
     with pytest.raises(QueryError):
         ops.company(acme.id, personal_data=True).ask("SELECT key FROM masked.key")
     with server.connect(acme.database) as tenant:

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mpm_ops
-from mpm_ops import Company, CompanyReader, Ops
+from mpm_ops import Company, CompanyReader, Ops, Truncated
 from mpm_ops.analysis import arrays, stream
 from mpm_ops.analysis.guard import Limits
 from mpm_ops.errors import FleetFailed, QueryError, UsageError
@@ -101,6 +101,8 @@ def test_a_question_is_asked_when_somebody_looks(ops: Ops, register: Register) -
     result = company.query("SELECT generate_series(1, 25) AS n", max_rows=22)
     assert not result.is_asked
     assert (len(result), result.truncated, result.sql) == (22, True, "SELECT generate_series(1, 25) AS n")
+    with pytest.warns(Truncated):
+        result.plot()
     assert result.is_asked
     assert len(ops.audit_log(company.id)) == 4
     assert result.rows[:2] == [(1,), (2,)]

@@ -65,6 +65,11 @@ def test_members_take_turns_and_the_account_is_one(ops: Ops, fleet: list[Company
         assert member.state().over
     assert (report.ended, report.reason, statuses(report), list(report.notes)) == ("finished", "", "dddd", [])
     assert [(run.id, run.state, dict(run.counts)) for run in ops.runs()] == [(leader.run_id, "finished", {"done": 4})]
+    part = ops.run(leader.run_id + 1)
+    assert (len(part.outcomes), part.notes) == (
+        1,
+        [f"this is a batch of a run that several share: mpm-ops run {leader.run_id}"],
+    )
     for company in fleet:
         assert truth(server, company) == (("o1",), ("o1",))
         assert applied(ops, company) == [("o1", leader.run_id)]

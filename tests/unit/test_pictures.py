@@ -102,6 +102,23 @@ def test_what_grows_becomes_a_line(times: Any) -> None:
     assert png(ax)
 
 
+def test_what_is_in_several_currencies_is_not_added_up() -> None:
+    kinds = {"company": ["a", "a", "b", "b"], "currency": ["TZS", "TZS", "NPR", "NPR"]}
+    frame = arrow(**kinds, period=["2026-01", "2026-02"] * 2, group_name=[None] * 4, revenue=money(1, 2, 30, 40))
+    ax = pictures.plot(frame)
+    assert (ax.get_xlabel(), legend(ax)) == ("period", ["a, TZS", "b, NPR"])
+    assert [heights(line) for line in ax.get_lines()] == [[1, 2], [30, 40]]
+    together = pictures.plot(frame.drop(columns=["company"]), "period", "revenue")
+    assert [heights(line) for line in together.get_lines()] == [[1, 2], [30, 40]]
+    assert legend(together) == ["TZS", "NPR"]
+
+
+def test_the_place_is_a_column_that_holds_something_else_than_the_currency() -> None:
+    frame = arrow(currency=["TZS"] * 2, period=pa.nulls(2), group_name=["Hill", "Lake"], revenue=money(1, 2))
+    assert pictures.plot(frame).get_ylabel() == "group_name"
+    assert pictures.plot(arrow(currency=["TZS", "NPR"], revenue=money(1, 2))).get_ylabel() == "currency"
+
+
 @pytest.mark.parametrize("texts", [["2026-13", "2026-01"], ["x", "2026-01"], ["12", "13"]])
 def test_other_texts_become_bars_that_lie(texts: list[str]) -> None:
     ax = pictures.plot(arrow(name=texts, n=[1, 2]))
