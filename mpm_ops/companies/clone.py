@@ -37,8 +37,10 @@ def clone(installation: Installation, connection: psycopg.Connection, company: C
             hint=f"With pg_dump and pg_restore {major} on the PATH it is copied all the same.",
         )
     server, owner = installation.server_of(company), installation.settings.owner_role
-    databases.create(connection, name, owner=owner)
+    # Locked, because who gets in before it is closed would stay.
+    databases.create(connection, name, owner=owner, locked=True)
     databases.close_to_public(connection, name)
+    databases.unlock(connection, name)
     dump.copy(tools, server, company.database, name, role=owner)
     with server.connect(name, role=owner) as copied:
         copied.execute("ANALYZE")  # what a dump leaves out: a migration's own queries are planned by it
