@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mpm_ops.central import registry
@@ -16,7 +16,7 @@ from mpm_ops.companies.migrations import summary
 from mpm_ops.companies.plugin_rows import ACTIVE, disabling, enabling, installing, removing, switched
 from mpm_ops.companies.plugin_sets import PluginSet, read_set
 from mpm_ops.companies.rows import Rows
-from mpm_ops.companies.snapshots import take
+from mpm_ops.companies.snapshots import take, unless_written
 from mpm_ops.errors import Refused, UnknownPlugin, UsageError
 from mpm_ops.fleet.policy import Policy
 from mpm_ops.fleet.runner import Change
@@ -106,9 +106,10 @@ def uninstall(installation: Installation, company: Company, term: int | str, *, 
         Rows(plan=plan, before=removing(plugin)),
         notes=[_kept(company, copy)] if copy else [],
         skipped="" if plan.steps or plugin.id in its.rows else "it is not installed",
+        first=unless_written(installation, company, copy, _tables(installation, plan)) if copy else [],
     )
     report = verb.go()
-    if copy and all(one.status is Status.BUSY for one in report.outcomes):
+    if copy and all(one.status is not Status.DONE and one.before == one.after for one in report.outcomes):
         # Nothing was taken away, so nothing is to be kept.
         with installation.maintenance(company.server) as connection:
             databases.drop(connection, copy)
@@ -153,6 +154,8 @@ class _Verb:
     notes: list[str] = field(default_factory=list)
     #: Why there is nothing to do.
     skipped: str = ""
+    #: Statements for the beginning of the first transaction.
+    first: Sequence[str] = ()
 
     def go(self) -> FleetReport:
         """Do it, with the ledger around it."""
@@ -184,7 +187,13 @@ class _Verb:
         if plan.steps:
             manner = Manner(
                 application=pages.application,
-                before=lambda step: [*rows.before_step(step), *reading.before_step(step)],
+                # All of it or nothing, where that can be.
+                one_transaction=all(step.transactional for step in plan.steps),
+                before=lambda step: [
+                    *(self.first if step is plan.steps[0] else ()),
+                    *rows.before_step(step),
+                    *reading.before_step(step),
+                ],
                 after=lambda step: [*reading.after_step(step, company.database), *rows.after_step(step)],
             )
             apply(server, company.database, plan, owner=owner, manner=manner)
@@ -221,6 +230,13 @@ def _state(status: int | None, *, has_branch: bool) -> str:
     if status is None:
         return "unfinished" if has_branch else "not installed"
     return "enabled" if status == ACTIVE else "disabled"
+
+
+def _tables(installation: Installation, plan: Plan) -> list[str]:
+    """Return the tables that the revisions which a plan undoes have made."""
+    undone = {step.revision for step in plan.steps}
+    made = installation.tenant_tree.plan_to(plan.before).steps
+    return sorted({table for step in made if step.revision in undone for table in step.creates})
 
 
 def _kept(company: Company, copy: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import LiteralString
 
 import psycopg
+from psycopg import sql
 
 from mpm_ops.central import registry
 from mpm_ops.companies.clone import clone
@@ -20,6 +23,18 @@ from mpm_ops.records import MAIN, Company, Snapshot
 OLD = 30
 
 _TIME = "%Y%m%d%H%M%S"
+
+_CONTENT = sql.SQL("SELECT count(*), coalesce(sum(hashtextextended(its::text, 0)::numeric), 0) FROM public.{} AS its")
+_REFUSAL: LiteralString = """
+DECLARE found record;
+BEGIN
+    LOCK TABLE public.{table} IN ACCESS EXCLUSIVE MODE;
+    {content} INTO found;
+    IF (found.count, found.coalesce) IS DISTINCT FROM ({rows}::bigint, {hashes}::numeric) THEN
+        RAISE EXCEPTION USING MESSAGE = {message}, HINT = {hint};
+    END IF;
+END
+"""
 
 
 def take(installation: Installation, company: Company) -> str:
@@ -37,6 +52,38 @@ def take(installation: Installation, company: Company) -> str:
         clone(installation, connection, company, scratch)
         databases.rename(connection, scratch, name)
     return name
+
+
+def unless_written(installation: Installation, company: Company, copy: str, tables: Sequence[str]) -> list[str]:
+    """Return statements for the transaction that drops these tables: they refuse it where a copy lacks some of a row.
+
+    What was written while the database was copied is not in the copy. Nobody writes from here to the transaction's end.
+    """
+    with installation.server_of(company).connect(copy, role=installation.settings.owner_role) as connection:
+        return [_refusal(table, *_content(connection, table)) for table in tables if _has(connection, table)]
+
+
+def _has(connection: psycopg.Connection, table: str) -> bool:
+    query = "SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename = %s"
+    return connection.execute(query, [table]).rowcount > 0
+
+
+def _content(connection: psycopg.Connection, table: str) -> tuple[int, Decimal]:
+    """Return how many rows a table has, and the sum of their hashes."""
+    rows, hashes = connection.execute(_CONTENT.format(sql.Identifier(table))).fetchall()[0]
+    return rows, hashes
+
+
+def _refusal(table: str, rows: int, hashes: Decimal) -> str:
+    body = sql.SQL(_REFUSAL).format(
+        table=sql.Identifier(table),
+        content=_CONTENT.format(sql.Identifier(table)),
+        rows=sql.Literal(rows),
+        hashes=sql.Literal(hashes),
+        message=sql.Literal(f"{table} was written to while the database was copied"),
+        hint=sql.Literal("Stop what writes to it, then uninstall the plugin again."),
+    )
+    return sql.SQL("DO {}").format(sql.Literal(body.as_string())).as_string()
 
 
 def listed(installation: Installation, company: Company | None = None) -> list[Snapshot]:

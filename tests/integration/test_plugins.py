@@ -7,6 +7,7 @@ import dataclasses
 import re
 import secrets
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,6 +174,36 @@ def test_uninstalling_keeps_a_copy_and_leaves_what_was_there_before(ops: Ops, ac
     # Again, as a new one.
     assert outcome(ops.install_plugin(acme.id, "SteamaMeter")) == ("done", "")
     assert catalog(server, acme) == installed
+
+
+def test_rows_that_are_written_while_the_copy_is_made_are_not_dropped(ops: Ops, acme: Company, server: Server) -> None:
+    ops.install_plugin(acme.id, "SmsTransactionParser")
+    row = "INSERT INTO sms_transactions (provider_name, transaction_reference, amount, sender_phone, raw_message)"
+    written, over = 0, threading.Event()
+
+    def write() -> None:
+        nonlocal written
+        with server.connect(acme.database) as tenant:
+            while not over.is_set():
+                tenant.execute(f"{row} VALUES ('x', {written}, 1, '1', 'm')".encode())
+                written += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        report = ops.uninstall_plugin(acme.id, "SmsTransactionParser", drop_data=True)
+    finally:
+        over.set()
+        writer.join()
+    (failed,) = report.failed
+    assert failed.why.startswith("sms_transactions was written to while the database was copied; P0001; revision ")
+    assert ask(server, acme, "SELECT count(*) FROM sms_transactions") == [(written,)]
+    assert standing(ops, acme, "SmsTransactionParser").state == "enabled"
+    assert (list(report.notes), ops.snapshots()) == ([], [])
+    assert outcome(ops.uninstall_plugin(acme.id, "SmsTransactionParser", drop_data=True)) == ("done", "")
+    (copy,) = ops.snapshots()
+    with server.connect(copy.database) as kept:
+        assert kept.execute("SELECT count(*) FROM sms_transactions").fetchone() == (written,)
 
 
 def test_all_plugins_together_make_the_tables_of_mpm(ops: Ops, acme: Company, server: Server) -> None:
