@@ -16,6 +16,15 @@ _STATUS = """
     ON CONFLICT (mpm_plugin_id) DO UPDATE SET status = excluded.status, updated_at = now()
     WHERE plugins.status <> excluded.status;
 """
+# Where the row is gone somebody has uninstalled the plugin meanwhile: a row alone would be a plugin without tables.
+_SWITCH = """
+    DO $switch$ BEGIN
+        UPDATE plugins SET status = {status}, updated_at = now() WHERE mpm_plugin_id = {id} AND status <> {status};
+        IF NOT EXISTS (SELECT FROM plugins WHERE mpm_plugin_id = {id}) THEN
+            RAISE EXCEPTION USING MESSAGE = 'it is not installed any more';
+        END IF;
+    END $switch$;
+"""
 _NO_STATUS = "DELETE FROM plugins WHERE mpm_plugin_id = {id};"
 # The wizard shows a step for each plugin that is switched on and not set up yet.
 _TAIL = """
@@ -29,7 +38,7 @@ def installing(plugin: Plugin, folder: Path | None) -> str:
     """Return what a company with the plugin begins with; the plugin's own part of it is `install.sql` in `folder`."""
     own = folder / "install.sql" if folder is not None else None
     text = own.read_text(encoding="utf-8") if own is not None and own.is_file() else ""
-    return enabling(plugin) + text
+    return _filled(_STATUS + _TAIL, plugin, ACTIVE) + text
 
 
 def switched(plugin: Plugin, folder: Path | None, status: int) -> str:
@@ -38,13 +47,13 @@ def switched(plugin: Plugin, folder: Path | None, status: int) -> str:
 
 
 def enabling(plugin: Plugin) -> str:
-    """Return what switches the plugin on."""
-    return _filled(_STATUS + _TAIL, plugin, ACTIVE)
+    """Return what switches an installed plugin on."""
+    return _filled(_SWITCH + _TAIL, plugin, ACTIVE)
 
 
 def disabling(plugin: Plugin) -> str:
-    """Return what switches the plugin off; its data stays."""
-    return _filled(_STATUS + _NO_TAIL, plugin, INACTIVE)
+    """Return what switches an installed plugin off; its data stays."""
+    return _filled(_SWITCH + _NO_TAIL, plugin, INACTIVE)
 
 
 def removing(plugin: Plugin) -> str:

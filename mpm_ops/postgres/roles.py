@@ -201,7 +201,9 @@ def expired(connection: psycopg.Connection, prefix: str) -> list[str]:
 def revoke_reading(connection: psycopg.Connection, *, database: str) -> None:
     """Take from the readers' groups what they may read of the tables of their database. Run it as the owner."""
     read, personal = map(sql.Identifier, (read_group(database), personal_group(database)))
-    connection.execute(sql.SQL("REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM {}, {}").format(read, personal))
+    for schema in ("public", "masked"):
+        statement = sql.SQL("REVOKE SELECT ON ALL TABLES IN SCHEMA {} FROM {}, {}")
+        connection.execute(statement.format(sql.Identifier(schema), read, personal))
 
 
 def grant_application(connection: psycopg.Connection, *, owner: str, database: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,8 +170,15 @@ class FleetReport:
             return f"mpm-ops migrate-tenant --resume {self.run_id} --cause {cause.number}"
         if self.action.startswith("rollback --run"):
             return f"mpm-ops {self.action}"  # who is undone already is left alone
+        if self.action.startswith("plugin "):
+            return self._plugin_command(cause)
         # An action is the command that it was.
         return f"mpm-ops {self.action} " + " ".join(f"--only {company_id}" for company_id in cause.company_ids)
+
+    def _plugin_command(self, cause: Cause) -> str:
+        _, verb, name = self.action.split(" ", 2)
+        dropping = " --drop-data" if verb == "uninstall" else ""
+        return "; ".join(f"mpm-ops plugin {verb} {one} {shlex.quote(name)}{dropping}" for one in cause.company_ids)
 
     @property
     def _resumable(self) -> bool:

@@ -9,18 +9,20 @@ import secrets
 import sys
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.errors import RaiseException
 from pydantic import SecretStr
 
 from mpm_ops import Company, FleetReport, Ops, Settings, Status
 from mpm_ops.companies.findings import AuditKind
+from mpm_ops.companies.plugin_rows import disabling, enabling
 from mpm_ops.errors import MpmOpsError, QueryError, Refused, UnknownCompany, UnknownPlugin, UsageError
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
-from mpm_ops.records import CompanyPlugin, Spread
+from mpm_ops.records import CompanyPlugin, Plugin, Spread
 from mpm_ops.schema.apply import LOCK
 from mpm_ops.schema.drift import Catalog, read_catalog
 from mpm_ops.shipped import shipped
@@ -133,6 +135,16 @@ def test_switching_off_keeps_the_data_and_switching_on_reinstalls_nothing(
     assert rows(server, acme) == ([(1, 1)], [("SparkMeter",)])
     assert ask(server, acme, "SELECT count(*) FROM sm_sync_actions") == [(0,)]
     assert catalog(server, acme) == before
+
+
+@pytest.mark.parametrize("switch", [enabling, disabling])
+def test_a_plugin_that_is_uninstalled_meanwhile_is_not_switched(
+    ops: Ops, acme: Company, server: Server, switch: Callable[[Plugin], str]
+) -> None:
+    plugin = next(one for one in ops.list_plugins() if one.name == "SparkMeter")
+    with server.connect(acme.database) as tenant, pytest.raises(RaiseException, match="not installed any more"):
+        tenant.execute(switch(plugin).encode())
+    assert rows(server, acme) == ([], [])
 
 
 def test_what_is_not_installed_cannot_be_switched(ops: Ops, acme: Company) -> None:

@@ -155,6 +155,12 @@ def test_each_cause_has_the_command_that_tries_it_again() -> None:
     [
         ("migrate-tenant-rollback --step 1", "mpm-ops migrate-tenant-rollback --step 1 --only 1 --only 2"),
         ("rollback --run 7", "mpm-ops rollback --run 7"),
+        ("plugin install SparkMeter", "mpm-ops plugin install 1 SparkMeter; mpm-ops plugin install 2 SparkMeter"),
+        (
+            "plugin uninstall Ecreee E-Tender",
+            "mpm-ops plugin uninstall 1 'Ecreee E-Tender' --drop-data; "
+            "mpm-ops plugin uninstall 2 'Ecreee E-Tender' --drop-data",
+        ),
     ],
 )
 def test_what_is_no_migration_is_tried_again_by_its_own_command(action: str, command: str) -> None:
