@@ -38,7 +38,8 @@ class Payments(Asking[R]):
         """Return the energy that was sold to meters.
 
         Rule: the sum of `token_amount` over the tokens for energy of payments that succeeded (see `revenue`), for
-        devices that are meters. Sold, not used: a token may lie unused.
+        devices that are meters: the token's device, or the payment's where the token knows none. Sold, not used: a
+        token may lie unused.
         Unit: kWh, three decimals.
         Time: that of the payment, as in `revenue`, so that one goes with the other: from `since` to before `until`.
         Source: MPM's dashboard 3. Unlike MPM: tokens for days or in other units, and those of payments that failed,

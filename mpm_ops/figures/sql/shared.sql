@@ -58,10 +58,6 @@ payments AS MATERIALIZED (
     {succeeded}
 )
 
--- section: is_energy
--- Written out: of lower() or coalesce() the planner knows no numbers.
-k.token_type = 'energy' AND (k.token_unit IS NULL OR k.token_unit IN ('kWh', 'kwh', 'KWH'))
-
 -- section: agent_name
 -- Of the agents that are shown only: in a join all people's names would be masked first.
 (SELECT concat_ws(' ', w.name, w.surname) FROM people w WHERE w.id = a.person_id)
@@ -112,6 +108,19 @@ served AS (
     LEFT JOIN connection_types ct ON ct.id = m.connection_type_id
     LEFT JOIN connection_groups cg ON cg.id = m.connection_group_id
     LEFT JOIN homes h ON h.person_id = d.person_id
+)
+
+-- section: energy
+-- What payments bought for meters, in kWh. The token knows its device, whatever serial number the payer typed; where it
+-- does not, the payment's tells. The units are written out: of lower() or coalesce() the planner knows no numbers.
+energy AS NOT MATERIALIZED (
+    SELECT p.created_at, s.group_id, s.group_name, s.mini_grid_id, s.connection_group_id, k.token_amount AS kwh
+    FROM payments p
+    JOIN tokens k ON k.transaction_id = p.id
+    LEFT JOIN devices d ON d.device_serial = p.serial
+    JOIN served s ON s.device_id = coalesce(k.device_id, d.id)
+    WHERE k.token_type = 'energy' AND (k.token_unit IS NULL OR k.token_unit IN ('kWh', 'kwh', 'KWH'))
+      AND s.meter_id IS NOT NULL
 )
 
 -- section: lent

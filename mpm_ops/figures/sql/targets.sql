@@ -1,5 +1,5 @@
 -- targets: what each mini-grid or cluster is to reach with each connection group, and what it did in a span.
-WITH {payments}, {homes}, {served},
+WITH {payments}, {homes}, {served}, {energy},
 next AS (
     SELECT DISTINCT ON (t.owner_type, t.owner_id) t.id, t.target_date,
            CASE t.owner_type WHEN 'mini-grid' THEN g.id END AS mini_grid_id,
@@ -29,12 +29,16 @@ connected AS (
     GROUP BY 1, 2
 ),
 earned AS (
-    SELECT s.mini_grid_id, s.connection_group_id, sum(p.amount) AS revenue,
-           sum(k.token_amount) FILTER (WHERE {is_energy}) AS energy
+    SELECT s.mini_grid_id, s.connection_group_id, sum(p.amount) AS revenue
     FROM payments p
     JOIN served s ON s.serial = p.serial
-    LEFT JOIN tokens k ON k.transaction_id = p.id
     WHERE s.meter_id IS NOT NULL AND s.mini_grid_id IS NOT NULL
+    GROUP BY 1, 2
+),
+sold AS (
+    SELECT k.mini_grid_id, k.connection_group_id, sum(k.kwh) AS energy
+    FROM energy k
+    WHERE k.mini_grid_id IS NOT NULL
     GROUP BY 1, 2
 ),
 -- By mini-grid each sum is of one row.
@@ -53,10 +57,11 @@ together AS (
            coalesce(sum(n.new_connections), 0)::bigint AS new_connections,
            coalesce(sum(n.connections), 0)::bigint AS connections,
            coalesce(sum(e.revenue), 0) AS revenue,
-           coalesce(sum(e.energy), 0) AS energy
+           coalesce(sum(k.energy), 0) AS energy
     FROM aimed a
     FULL JOIN connected n USING (mini_grid_id, connection_group_id)
     FULL JOIN earned e USING (mini_grid_id, connection_group_id)
+    FULL JOIN sold k USING (mini_grid_id, connection_group_id)
     LEFT JOIN mini_grids g ON g.id = mini_grid_id
     GROUP BY 1, 2, 3
 )

@@ -55,7 +55,7 @@ INSERT INTO transactions (id, created_at, amount, original_transaction_type, ori
     (5, '2026-01-16 12:00:00Z', 800, 'agent_transaction', 2, 'M2', ''), -- failed
     (6, '2026-01-20 10:00:00Z', 2000, 'swifta_transaction', 1, 'S1', ''), -- a plugin's, applied
     (7, '2026-01-20 11:00:00Z', 900, 'swifta_transaction', 2, 'M1', ''), -- a plugin's, not applied
-    (8, '2026-01-21 12:00:00Z', 400.25, 'cash_transaction', 2, 'TYPO', ''), -- for no device of ours
+    (8, '2026-01-21 12:00:00Z', 400.25, 'cash_transaction', 2, 'TYPO', ''), -- no serial number of ours
     (9, '2026-01-10 12:00:00Z', 600, 'third_party_transaction', 3, 'M4', ''),
     (10, '2026-01-25 12:00:00Z', 250, 'agent_transaction', 3, 'M2', ''),
     (11, NULL, 5000, 'cash_transaction', 1, 'M1', ''); -- in no month
@@ -66,7 +66,8 @@ INSERT INTO tokens (id, transaction_id, device_id, token, token_amount, token_ty
     (4, 5, 102, '', 99, 'energy', 'kWh', '2026-01-16'), -- of a payment that failed
     (5, 6, 105, '', 30, 'time', 'days', '2026-01-20'), -- no energy
     (6, 9, NULL, '', 12, 'energy', NULL, '2026-01-10'), -- known by the serial number
-    (7, 10, 102, '', 5.125, 'energy', 'kWh', '2026-01-25');
+    (7, 10, 102, '', 5.125, 'energy', 'kWh', '2026-01-25'),
+    (8, 8, 101, '', 3, 'energy', 'kWh', '2026-01-21'); -- for the right meter, whatever the payer typed
 INSERT INTO payment_histories (transaction_id, created_at, amount, payment_type, payer_id, payer_type, payment_service,
                                sender, paid_for_type, paid_for_id) VALUES
     (1, '2026-01-01 00:00:01Z', 1000, 'energy', 1, 'person', '', '', 'token', 1),

@@ -36,9 +36,9 @@ def test_targets_stand_beside_what_was_done(figures: Figures[Result]) -> None:
         ("North", "Lake", "Homes", dt.date(2027, 6, 30), 5000, 600, 5, 0, 1),
         ("North", "Lake", "Shops", None, None, 250, None, 1, 1),
     ]
-    # A month of 30.4375 days, of the 31: 14, 12 and 5.125 kWh; 1500, 600 and 250 of one connection each.
+    # A month of 30.4375 days, of the 31: 17, 12 and 5.125 kWh; 1500, 600 and 250 of one connection each.
     assert rows(found, "target_energy_kwh_per_month", "energy_kwh_per_month") == [
-        (20.0, Decimal("13.746")),
+        (20.0, Decimal("16.692")),
         (20.0, Decimal("11.782")),
         (None, Decimal("5.032")),
     ]
@@ -47,6 +47,18 @@ def test_targets_stand_beside_what_was_done(figures: Figures[Result]) -> None:
         (Decimal("589.1129"), 100, 1.5),
         (Decimal("245.4637"), None, None),
     ]
+
+
+def test_the_energy_beside_targets_is_that_of_the_figure(small: CompanyReader, ziwa: CompanyReader) -> None:
+    for company, days in ((small, JANUARY), (ziwa, SPAN)):
+        sold = rows(company.figures.energy(*days, by="mini_grid"), "group_name", "energy_kwh")
+        months = (dt.date.fromisoformat(days[1]) - dt.date.fromisoformat(days[0])).days / 30.4375
+        beside = company.figures.targets(*days).df.groupby("mini_grid")["energy_kwh_per_month"].sum().astype(float)
+        # Each row is rounded to a thousandth, of a month.
+        assert {name: kwh * months for name, kwh in beside.items()} == {
+            name: pytest.approx(float(kwh), abs=0.1) for name, kwh in sold if name
+        }
+        assert all(beside)
 
 
 def test_a_target_of_the_last_day_counts_and_the_next_one_after_it(figures: Figures[Result]) -> None:

@@ -82,10 +82,10 @@ def test_what_succeeded_is_the_same_for_a_year_as_for_its_months(ziwa: CompanyRe
 
 
 def test_energy_is_of_payments_that_succeeded_and_counts_kilowatt_hours_only(figures: Figures[Result]) -> None:
-    # 10 + 4 + 12 + 5.125; not the 99 of a payment that failed, not 30 days of a solar home system.
-    assert figures.energy(*JANUARY).rows == [(None, None, None, 4, Decimal("31.125"))]
+    # 10 + 4 + 12 + 5.125 + 3; not the 99 of a payment that failed, not 30 days of a solar home system.
+    assert figures.energy(*JANUARY).rows == [(None, None, None, 5, Decimal("34.125"))]
     by_group = figures.energy(*JANUARY, by="connection_group")
-    assert rows(by_group, "group_name", "tokens", "energy_kwh") == [("Homes", 3, 26), ("Shops", 1, Decimal("5.125"))]
+    assert rows(by_group, "group_name", "tokens", "energy_kwh") == [("Homes", 4, 29), ("Shops", 1, Decimal("5.125"))]
 
 
 def test_revenue_per_user(figures: Figures[Result]) -> None:
