@@ -40,7 +40,7 @@ class Payments(Asking[R]):
         Rule: the sum of `token_amount` over the tokens for energy of payments that succeeded (see `revenue`), for
         devices that are meters: the token's device, or the payment's where the token knows none. Sold, not used: a
         token may lie unused.
-        Unit: kWh, three decimals.
+        Unit: kWh: `token_amount` is a double and added up as one, the sum rounded to three decimals.
         Time: that of the payment, as in `revenue`, so that one goes with the other: from `since` to before `until`.
         Source: MPM's dashboard 3. Unlike MPM: tokens for days or in other units, and those of payments that failed,
         are not added to kWh; and MPM goes by the time of the token.
