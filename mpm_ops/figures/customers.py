@@ -53,9 +53,10 @@ class Customers(Asking[R]):
         """Return how many customers there are, and how many of them are active.
 
         Rule: active is who has paid within the last `days_active` days; inactive is everybody else, also who never
-        paid. Customers who were deleted do not count.
+        paid. Who was deleted before the day `on` began does not count, nor who was written down after that.
         Unit: people.
-        Time: `payment_histories.created_at`, UTC, as things stood when the day `on` began; default: today.
+        Time: `payment_histories.created_at`, UTC, as things stood when the day `on` began; default: today. Of people
+        `created_at` and `deleted_at`; one without the first is an old one.
         Source: MPM's figure 11 and its export of customers.
         Columns: group_id bigint, group_name text (as in `connections`), customers bigint, active bigint,
         inactive bigint, never_paid bigint (of the inactive).
@@ -65,8 +66,9 @@ class Customers(Asking[R]):
     def churn(self, since: Day, until: Day, *, days_active: int = ACTIVE_DAYS, by: Place | None = None) -> R:
         """Return how many of those who were active are so no more.
 
-        Rule: active as in `customers`, when the days `since` and `until` begin. Lost is who was and is not; gained who
-        was not and is. Churn is lost / active at the start, NULL without any. Who was deleted meanwhile is lost.
+        Rule: active as in `customers` on the days `since` and `until`: the same people. Lost is who was and is not;
+        gained who was not and is. Churn is lost / active at the start, NULL without any. Who was deleted meanwhile is
+        lost.
         Unit: people; churn is a share, from 0 to 1.
         Time: `payment_histories.created_at`, UTC.
         Source: MPM does not answer it; what active means is its export's.

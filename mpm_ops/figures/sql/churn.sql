@@ -10,8 +10,11 @@ paid AS (
     GROUP BY 1
 ),
 active AS (
-    SELECT p.id AS person_id, d.at_start AND coalesce(p.deleted_at >= {since}, true) AS at_start,
-           d.at_end AND coalesce(p.deleted_at >= {until}, true) AS at_end
+    SELECT p.id AS person_id,
+           d.at_start AND coalesce(p.created_at, '-infinity') < {since}
+               AND coalesce(p.deleted_at, 'infinity') >= {since} AS at_start,
+           d.at_end AND coalesce(p.created_at, '-infinity') < {until}
+               AND coalesce(p.deleted_at, 'infinity') >= {until} AS at_end
     FROM paid d
     JOIN people p ON p.id = d.person_id AND p.is_customer
 )

@@ -18,6 +18,7 @@ LEFT JOIN paid d ON d.person_id = p.id
 CROSS JOIN LATERAL (
     SELECT coalesce(d.last >= ((:on::date - :days::int)::timestamp AT TIME ZONE 'UTC'), false) AS active
 ) AS l
-WHERE p.is_customer AND p.deleted_at IS NULL AND coalesce(p.created_at, '-infinity') < {on_day}
+WHERE p.is_customer AND coalesce(p.created_at, '-infinity') < {on_day}
+  AND coalesce(p.deleted_at, 'infinity') >= {on_day}
 GROUP BY 1, 2
 ORDER BY 2 NULLS LAST, 1

@@ -8,7 +8,7 @@ INSERT INTO cities (id, name, country_id, mini_grid_id) VALUES
 
 INSERT INTO people (id, name, surname, is_customer, type, created_at, deleted_at) VALUES
     (1, 'Ada', 'One', true, 'customer', '2025-01-01', NULL),
-    (2, 'Ben', 'Two', true, 'customer', '2026-01-10', NULL),
+    (2, 'Ben', 'Two', true, 'customer', '2026-01-27', NULL), -- written down after he had paid
     (3, 'Cleo', 'Three', true, 'customer', NULL, NULL), -- has no address
     (4, 'Dan', 'Four', true, 'customer', '2025-01-01', '2026-02-10'), -- deleted
     (5, 'Eve', 'Five', false, 'agent', '2025-01-01', NULL),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -98,9 +99,33 @@ def test_customers_are_active_who_paid_within_25_days(figures: Figures[Result]) 
     assert figures.customers("2026-02-27").rows == [(None, None, 4, 0, 4, 1)]
 
 
+def test_who_was_deleted_later_was_a_customer(figures: Figures[Result]) -> None:
+    # Dan was deleted when the 10th began, and had paid 31 days before.
+    assert figures.customers("2026-02-10", days_active=40).rows == [(None, None, 4, 4, 0, 0)]
+    assert figures.customers("2026-02-11", days_active=40).rows == [(None, None, 3, 3, 0, 0)]
+    # Ada had not paid lately, and Ben was not written down before the 27th.
+    assert figures.customers("2026-01-27").rows == [(None, None, 3, 2, 1, 0)]
+    assert figures.customers("2026-01-28").rows == [(None, None, 4, 3, 1, 0)]
+
+
+@pytest.mark.parametrize("by", [None, *get_args(Place)])
+def test_churn_goes_from_the_active_customers_of_a_day_to_those_of_another(figures: Figures[Result], by: Any) -> None:
+    days = [dt.date(2026, 1, 1) + dt.timedelta(days=day) for day in range(0, 64, 3)]
+    active = {
+        day: {group: count for group, count in rows(figures.customers(day, by=by), "group_name", "active") if count}
+        for day in days
+    }
+    for since, until in itertools.pairwise(days):
+        churn = figures.churn(since, until, by=by)
+        for column, day in (("active_at_start", since), ("active_at_end", until)):
+            assert {group: count for group, count in rows(churn, "group_name", column) if count} == active[day]
+    # Among them are days with nobody, and with most.
+    assert {sum(groups.values()) for groups in active.values()} >= {0, 3}
+
+
 def test_churn(figures: Figures[Result]) -> None:
-    # At the start Ada, Ben, Cleo, Dan; at the end Ada and Ben.
-    assert figures.churn("2026-01-26", "2026-02-26").rows == [(None, None, 4, 2, 0, 2, Decimal("0.5"))]
+    # At the start Ada, Cleo, Dan; at the end Ada, and Ben, of whom nothing was known.
+    assert figures.churn("2026-01-26", "2026-02-26").rows == [(None, None, 3, 2, 1, 2, Decimal("0.666667"))]
     # At the start Ada; at the end Ben, Cleo, Dan.
     assert figures.churn("2026-01-06", "2026-01-31").rows == [(None, None, 1, 1, 3, 3, 1)]
     # Dan, who was deleted on the 10th, is not there any more on the 11th, however lately he paid.
