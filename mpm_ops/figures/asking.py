@@ -76,6 +76,11 @@ def days(value: int) -> int:
 
 def one_of(kind: Any, value: str | None) -> str | None:
     """Return one of the words of a Literal, or None. Raises UsageError for another."""
-    if value is not None and value not in get_args(kind):
+    return None if value is None else exactly_one_of(kind, value)
+
+
+def exactly_one_of(kind: Any, value: str) -> str:
+    """Return one of the words of a Literal. Raises UsageError for another, and for None."""
+    if value not in get_args(kind):
         raise UsageError(f"{str(value)[:60]!r} is not known here", hint=f"Write one of {', '.join(get_args(kind))}.")
     return value

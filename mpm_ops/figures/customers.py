@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Literal, TypeVar
 
-from mpm_ops.figures.asking import ACTIVE_DAYS, Asking, Day, Part, Place, day, days, one_of, span
+from mpm_ops.figures.asking import (
+    ACTIVE_DAYS,
+    Asking,
+    Day,
+    Part,
+    Place,
+    day,
+    days,
+    exactly_one_of,
+    one_of,
+    span,
+)
 
 R = TypeVar("R")
 #: Who has targets.
@@ -47,7 +58,7 @@ class Customers(Asking[R]):
         target_energy_kwh_per_month double, energy_kwh_per_month decimal, target_average_revenue_per_month decimal,
         average_revenue_per_month decimal, target_power_kw double.
         """
-        return self._figure("targets", **span(since, until), by=one_of(Aim, by))
+        return self._figure("targets", **span(since, until), by=exactly_one_of(Aim, by))
 
     def customers(self, on: Day | None = None, *, days_active: int = ACTIVE_DAYS, by: Place | None = None) -> R:
         """Return how many customers there are, and how many of them are active.

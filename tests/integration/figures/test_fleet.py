@@ -90,6 +90,8 @@ def test_some_companies_are_asked_with_options_of_query(site: Ops, small: Compan
         (lambda figures: figures.revenue(*YEAR, per="fortnight"), "'fortnight' is not known here"),
         (lambda figures: figures.revenue(*YEAR, by="agent"), "'agent' is not known here"),
         (lambda figures: figures.loans(by="x'; DROP TABLE people --"), "is not known here"),
+        (lambda figures: figures.targets(*YEAR, by=None), "'None' is not known here"),
+        (lambda figures: figures.targets(*YEAR, by="village"), "'village' is not known here"),
         (lambda figures: figures.customers(days_active=0), "days is 0"),
     ],
 )
