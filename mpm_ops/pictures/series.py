@@ -103,7 +103,7 @@ def series(frame: pd.DataFrame, x: str | None, y: str | Sequence[str] | None, *,
 
 def _currency(columns: Mapping[str, Sequence[Any]], chosen: _Chosen) -> str | None:
     """Return the column of currencies where there are several: what is in one is never added to what is in another."""
-    several = len(set(columns.get(_CURRENCY, ()))) > 1
+    several = len({*columns.get(_CURRENCY, ())} - {None}) > 1
     return _CURRENCY if several and _CURRENCY not in (chosen.x, chosen.by) else None
 
 
