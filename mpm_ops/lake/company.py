@@ -10,10 +10,11 @@ from pathlib import Path
 
 from mpm_ops.analysis.export import LIMITS
 from mpm_ops.analysis.reader import CompanyReader
-from mpm_ops.errors import MpmOpsError, QueryError
-from mpm_ops.lake import layout, manifest, months
+from mpm_ops.errors import MpmOpsError, QueryError, UsageError
+from mpm_ops.lake import layout, months
+from mpm_ops.lake.manifest import Manifest
 from mpm_ops.lake.months import Mark, Month
-from mpm_ops.lake.shapes import Shape, answer, shapes
+from mpm_ops.lake.shapes import Shape, answer, masks_of_all, shapes
 from mpm_ops.lake.table import Manner, TableExport, by_stamp
 from mpm_ops.records import ExportedTable
 
@@ -34,11 +35,20 @@ class CompanyExport:
     """Exports what is wanted of one company; with None, all tables that may be read."""
 
     def __init__(
-        self, lake: Path, reader: CompanyReader, wanted: Wanted | None, *, heads: tuple[str, ...] | None, manner: Manner
+        self,
+        lake: Path,
+        reader: CompanyReader,
+        wanted: Wanted | None,
+        *,
+        there: Mapping[str, Manifest | None],
+        heads: tuple[str, ...] | None,
+        manner: Manner,
     ) -> None:
         self._lake = lake
         self._reader = reader
         self._wanted = wanted
+        #: What the lake has of the company.
+        self._there = there
         self._heads = heads
         self._manner = manner
         self._part = Part()
@@ -55,7 +65,7 @@ class CompanyExport:
         return self._part
 
     def _all(self) -> None:
-        tables = shapes(self._reader)
+        tables = self._tables()
         wanted = dict.fromkeys(tables) if self._wanted is None else self._wanted
         # Asked at once, for most of them have nothing new; when one is refused, each is asked by itself.
         at_once = [name for name, query in wanted.items() if query is None and layout.NAME.match(name)]
@@ -69,8 +79,21 @@ class CompanyExport:
                 if self._manner.stop.is_set():
                     raise
                 self._failed(name, exc, seconds=time.monotonic() - began)
+        for name in sorted(self._there.keys() - wanted.keys()):
+            self._leave(name, self._there[name], tables)
+
+    def _tables(self) -> dict[str, Shape]:
+        """Return the tables that may be read; what the lake would lose for the lack of one is asked for twice.
+
+        A question that meets a migration sees neither the view that was dropped nor the one that took its place: it
+        reads the catalog as it was, and privileges as they are.
+        """
+        tables = shapes(self._reader)
         if self._wanted is None:
-            self._forget(set(tables))
+            needed = {name for name, said in self._there.items() if said and said.basis.is_table}
+        else:
+            needed = {name for name, query in self._wanted.items() if query is None} & self._there.keys()
+        return tables if needed <= tables.keys() else tables | shapes(self._reader)
 
     def _one(self, name: str, query: str | None, tables: Mapping[str, Shape]) -> ExportedTable:
         if not layout.NAME.match(name):
@@ -91,13 +114,19 @@ class CompanyExport:
         answered = self._reader.ask(question, limits=LIMITS, stop=self._manner.stop).rows
         return {name: {} for name in wanted} | months.marks(answered)
 
-    def _forget(self, tables: set[str]) -> None:
-        """Remove tables that the company has no more, or that may no more be read."""
-        for path in layout.manifests(self._lake, company_id=self._reader.id):
-            said = manifest.read(path)
-            if said is not None and said.basis.is_table and said.table not in tables:
-                gone = self._skipped(said.table, "there is no such table any more", removed=self._remove(said.table))
-                self._part.tables.append(gone)
+    def _leave(self, name: str, said: Manifest | None, tables: Mapping[str, Shape]) -> None:
+        """See to what the lake has and this export does not write.
+
+        Of all tables, those that the company has no more, or that may no more be read, are removed. What shows more
+        than is shown today, or may do so, is told.
+        """
+        if self._wanted is None and said is not None and said.basis.is_table:
+            gone = self._skipped(name, "there is no such table any more", removed=self._remove(name))
+            self._part.tables.append(gone)
+        elif not self._reader.personal_data and (said is None or said.basis.masks != _masks(said, tables)):
+            why = "what it shows is not known" if said is None else "it was masked in another way than today"
+            hint = "Export it, too, or remove its folder."
+            self._failed(name, UsageError(f"{why}, and this export does not write it. {hint}"))
 
     def _remove(self, name: str) -> int:
         place = layout.Place(self._lake, name, self._reader.id)
@@ -118,3 +147,10 @@ class CompanyExport:
                 company_id=self._reader.id, company=self._reader.name, table=name, error=str(exc), seconds=seconds
             )
         )
+
+
+def _masks(said: Manifest, tables: Mapping[str, Shape]) -> str:
+    """Return how what the lake has would be masked today; as it is, where nobody knows."""
+    if not said.basis.is_table:
+        return masks_of_all(tables)
+    return tables[said.table].masks if said.table in tables else said.basis.masks

@@ -19,6 +19,7 @@ from mpm_ops.atomic import replacing
 from mpm_ops.errors import FleetFailed, MpmOpsError, UsageError
 from mpm_ops.lake import layout, manifest
 from mpm_ops.lake.company import CompanyExport, Part, Wanted
+from mpm_ops.lake.manifest import Manifest
 from mpm_ops.lake.shapes import LEVELS, shapes
 from mpm_ops.lake.table import Manner
 from mpm_ops.records import Exported, ExportedTable
@@ -48,9 +49,10 @@ def export(
 
     With `everyone` the readers are all that there are, so that who else is in the lake is told.
 
-    Raises UsageError for a name that no company has a table of, before anything is touched, and for a lake that cannot
-    be written; Busy while another export writes into it. Raises FleetFailed, whose report is the account, for
-    companies that were not exported whole, unless told to `collect` their errors.
+    Raises UsageError, before anything is touched, for a name that no company has a table of, and for what shows
+    personal data in the lake and would go on to beside what this export masks; Busy while another export writes into
+    it. Raises FleetFailed, whose report is the account, for companies that were not exported whole, unless told to
+    `collect` their errors.
     """
     began, stop = time.monotonic(), stop or threading.Event()
     _check(wanted)
@@ -58,9 +60,14 @@ def export(
     manner = Manner(full=full, verify=verify, group=max(_LEAST, min(GROUP, _WAITING // workers)), stop=stop)
     with layout.locked(lake), progress(len(readers), "companies") as step:
         told = on_company or (lambda: step(1))
+        there = {reader.id: manifest.of_company(lake, reader.id) for reader in readers}
+        _refuse_open(readers, wanted, there)
 
         def one(reader: CompanyReader) -> Part:
-            part = CompanyExport(lake, reader, wanted, heads=heads.get(reader.id), manner=manner).run()
+            export = CompanyExport(
+                lake, reader, wanted, there=there[reader.id], heads=heads.get(reader.id), manner=manner
+            )
+            part = export.run()
             told()
             return part
 
@@ -103,6 +110,24 @@ def _find(readers: Sequence[CompanyReader], names: set[str]) -> None:
         name = min(missing)
         hint = near_misses(name, known) or "company.tables() lists them."
         raise UsageError(f"no company has a table {name!r} that may be read", hint=hint)
+
+
+def _refuse_open(
+    readers: Sequence[CompanyReader], wanted: Wanted | None, there: Mapping[int, Mapping[str, Manifest | None]]
+) -> None:
+    """Raise UsageError for what shows personal data and is not written by an export that masks it.
+
+    Otherwise the mask of one table could be told from the name in another.
+    """
+    for reader in readers:
+        for name, said in there[reader.id].items():
+            if reader.personal_data or said is None or not said.basis.personal_data:
+                continue
+            if name not in wanted if wanted is not None else not said.basis.is_table:
+                raise UsageError(
+                    f"the lake has {name} of company {reader.id} with personal data, which this export masks",
+                    hint=f"Export {name}, too, or remove its folder, or use another lake.",
+                )
 
 
 def _tell_columns(lake: Path, exported: Sequence[ExportedTable]) -> None:

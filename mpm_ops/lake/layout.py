@@ -53,7 +53,8 @@ class Place:
                 path.parent.rmdir()
 
     def remove(self) -> None:
-        """Remove the folder."""
+        """Remove the folder, what tells of its files last."""
+        self.keep_only(set())
         if self.path.is_dir():
             shutil.rmtree(self.path)
 

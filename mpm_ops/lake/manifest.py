@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mpm_ops.atomic import replacing
 from mpm_ops.harmless import harmless_json
+from mpm_ops.lake import layout
 from mpm_ops.lake.months import Mark, Month, in_order
 
 #: Goes up when an older export could not tell what a manifest says; files of another format are written anew.
@@ -107,6 +108,11 @@ def read(path: Path) -> Manifest | None:
         return _manifest(said)
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException):
         return None
+
+
+def of_company(lake: Path, company_id: int) -> dict[str, Manifest | None]:
+    """Return what the lake has of a company, by the name of its table or query; None where `read` returns that."""
+    return {path.parent.parent.name: read(path) for path in layout.manifests(lake, company_id=company_id)}
 
 
 def _manifest(said: Mapping[str, Any]) -> Manifest:

@@ -107,9 +107,13 @@ def answer(reader: CompanyReader, query: str, tables: Mapping[str, Shape]) -> Sh
     if twice or not columns:
         told = f"two columns are called {twice[0]!r}" if twice else "the query has no columns"
         raise QueryError(told, hint="Give each column a name of its own: … AS name.")
-    # Which tables it reads nobody tells, so it is masked in another way when any of them is.
-    masks = hashlib.sha256(repr(sorted((name, one.masks) for name, one in tables.items() if one.masks)).encode())
-    return Shape(query=query, columns=columns, is_table=False, masks=masks.hexdigest())
+    return Shape(query=query, columns=columns, is_table=False, masks=masks_of_all(tables))
+
+
+def masks_of_all(tables: Mapping[str, Shape]) -> str:
+    """Return what tells how a query is masked: which tables it reads nobody tells, so it is otherwise when any is."""
+    masks = sorted((name, one.masks) for name, one in tables.items() if one.masks)
+    return hashlib.sha256(repr(masks).encode()).hexdigest()
 
 
 def _select(table: str, columns: Sequence[Column]) -> str:

@@ -120,8 +120,9 @@ class TableExport:
         before, new = manifest.read(self._place.manifest), self._manifest
         if before is None or not before.basis.shows_as(new.basis):
             # Otherwise names would lie open beside masked ones, until the last month is written.
-            self._place.manifest.unlink(missing_ok=True)
+            # The manifest goes last: who is killed before leaves one that tells what lies there.
             self._place.keep_only(set())
+            self._place.manifest.unlink(missing_ok=True)
             return True
         new.files = before.files
         anew = self._manner.full or not before.basis.compares_with(new.basis)

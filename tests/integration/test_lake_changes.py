@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpm_ops import Company, Ops
-from mpm_ops.lake import months
+from mpm_ops import Company, CompanyReader, Ops
+from mpm_ops.lake import company, months, shapes
 from mpm_ops.postgres import roles
 from tests.conftest import effort
 from tests.integration.lakes import MONTHS, PAYMENTS, Edit, Scenes, files, paths, same
@@ -121,3 +121,23 @@ EDITS = {
     "move": "UPDATE transactions SET created_at = timestamptz '2026-01-01' + {day} * interval '1 day' WHERE id = {id}",
     "forget": "UPDATE transactions SET created_at = NULL, updated_at = NULL WHERE id = {id}",
 }
+
+
+def test_a_table_that_a_question_does_not_see_for_a_moment_stays(
+    ops: Ops, acme: Company, lake: Path, edit: Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is with a masked table while a migration makes its view anew."""
+    asked = []
+
+    def blink(reader: CompanyReader) -> dict[str, shapes.Shape]:
+        asked.append(shapes.shapes(reader))
+        return {name: one for name, one in asked[-1].items() if name != "transactions" or len(asked) % 2 == 0}
+
+    ops.export(["transactions", "countries"], to=lake)
+    before = paths(lake)
+    monkeypatch.setattr(company, "shapes", blink)
+    for what in (["countries"], ["transactions"], None):
+        asked.clear()
+        assert ops.export(what, to=lake).ok
+        assert before.items() <= paths(lake).items(), what
+        assert len(asked) == (1 if what == ["countries"] else 2)
