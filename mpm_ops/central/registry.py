@@ -56,10 +56,14 @@ def find(connection: psycopg.Connection, term: int | str) -> Company:
     return find_all(connection, [term])[0]
 
 
-def find_all(connection: psycopg.Connection, terms: Sequence[int | str]) -> list[Company]:
-    """Return the active companies that `terms` name, each once. Raises UnknownCompany. Read-only."""
+def find_all(connection: psycopg.Connection, terms: Sequence[int | str] | int | str) -> list[Company]:
+    """Return the active companies that `terms` name, each once; a single term will do. Read-only.
+
+    Raises UnknownCompany.
+    """
     known = companies(connection)
-    found = [_find(connection, term, known) for term in terms]
+    each = [terms] if isinstance(terms, int | str) else terms
+    found = [_find(connection, term, known) for term in each]
     return list({company.id: company for company in found}.values())
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def export(
-    lake: Annotated[Path, typer.Argument(metavar="LAKE", help="The folder; it is made where it is missing.")],
+    lake: Annotated[str, typer.Argument(metavar="LAKE", help="The folder; it is made where it is missing.")],
     tables: Annotated[
         list[str] | None, typer.Option("--table", help="A table; without any, all that may be read.")
     ] = None,
@@ -47,7 +49,7 @@ def export(
 
     Example: mpm-ops export lake --table transactions --table meters
     """
-    wanted = dict.fromkeys(tables or ()) | dict(map(_query, queries or ()))
+    wanted = _wanted(tables or [], queries or [])
     with mpm_ops.connect() as ops, talk.status("Exporting ...") as status:
         done = count(1)
         account = ops.export(
@@ -69,6 +71,15 @@ def export(
             print_table(rows, list(rows[0]), colour=lambda row: "bold red" if row["company"] in account.errors else "")
         data.print(escape(str(account)), soft_wrap=True)
     raise typer.Exit(0 if account.ok else 1)
+
+
+def _wanted(tables: Sequence[str], queries: Sequence[str]) -> dict[str, str | None]:
+    """Return tables and queries by name. Raises UsageError for a name that is given twice."""
+    named: list[tuple[str, str | None]] = [*((table, None) for table in tables), *map(_query, queries)]
+    for name, times in Counter(name for name, _ in named).items():
+        if times > 1:
+            raise UsageError(f"{name[:60]!r} is given twice", hint="Each table and each query has a folder of its own.")
+    return dict(named)
 
 
 def _query(given: str) -> tuple[str, str]:

@@ -105,7 +105,7 @@ def _made(installation: Installation, name: str, *, until: dt.datetime | None) -
 def grant(
     installation: Installation,
     name: str,
-    terms: Sequence[int | str] | None,
+    terms: Sequence[int | str] | int | str | None,
     *,
     personal_data: bool = False,
     until: dt.datetime | None = None,
@@ -120,7 +120,7 @@ def grant(
     return found(installation, name)
 
 
-def revoke(installation: Installation, name: str, terms: Sequence[int | str] | None) -> Analyst:
+def revoke(installation: Installation, name: str, terms: Sequence[int | str] | int | str | None) -> Analyst:
     """Take grants of these companies away, None for all; what the analyst does there ends.
 
     Raises UnknownAnalyst, UnknownCompany; UsageError when an analyst of all companies shall lose some.

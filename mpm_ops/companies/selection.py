@@ -13,12 +13,12 @@ from mpm_ops.records import MAIN, Company
 
 
 def chosen(
-    installation: Installation, terms: Sequence[int | str] | None, policy: Policy | None = None
+    installation: Installation, terms: Sequence[int | str] | int | str | None, policy: Policy | None = None
 ) -> list[Company]:
-    """Return the companies that `terms` name, or all active ones when it is None, as far as `policy` lets them.
+    """Return the companies that `terms` name, a list or one alone, or all active ones when it is None.
 
-    Raises UnknownCompany for a term, in `terms` or in `policy.skip`, that names nobody, and InvalidInput for a canary
-    that is none of them. Read-only.
+    As far as `policy` lets them. Raises UnknownCompany for a term, in `terms` or in `policy.skip`, that names nobody,
+    and InvalidInput for a canary that is none of them. Read-only.
     """
     with installation.central() as connection:
         found = registry.companies(connection) if terms is None else registry.find_all(connection, terms)

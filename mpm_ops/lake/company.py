@@ -16,10 +16,8 @@ from mpm_ops.lake.manifest import Manifest
 from mpm_ops.lake.months import Mark, Month
 from mpm_ops.lake.shapes import Shape, answer, masks_of_all, shapes
 from mpm_ops.lake.table import Manner, TableExport, by_stamp
+from mpm_ops.lake.wanted import Wanted
 from mpm_ops.records import ExportedTable
-
-#: What to export, by the name that it gets: a query, or None for the table of that name.
-Wanted = Mapping[str, str | None]
 
 
 @dataclass(kw_only=True)
@@ -98,6 +96,8 @@ class CompanyExport:
     def _one(self, name: str, query: str | None, tables: Mapping[str, Shape]) -> ExportedTable:
         if not layout.NAME.match(name):
             return self._skipped(name, "its name cannot be a folder's")
+        if query is not None and name in tables:
+            raise QueryError(f"{name} is the name of a table", hint="Give the query another one.")
         shape = tables.get(name) if query is None else answer(self._reader, query, tables)
         if shape is None:
             return self._skipped(name, "there is no such table that may be read", removed=self._remove(name))

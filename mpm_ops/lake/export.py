@@ -11,17 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mpm_ops.analysis import fanout
-from mpm_ops.analysis.catalog import near_misses
 from mpm_ops.analysis.export import GROUP, common
 from mpm_ops.analysis.progress import progress
 from mpm_ops.analysis.reader import CompanyReader
+from mpm_ops.analysis.result import unanswered
 from mpm_ops.atomic import replacing
-from mpm_ops.errors import FleetFailed, MpmOpsError, UsageError
+from mpm_ops.errors import FleetFailed
 from mpm_ops.lake import layout, manifest
-from mpm_ops.lake.company import CompanyExport, Part, Wanted
-from mpm_ops.lake.manifest import Manifest
-from mpm_ops.lake.shapes import LEVELS, shapes
+from mpm_ops.lake.company import CompanyExport, Part
+from mpm_ops.lake.shapes import LEVELS
 from mpm_ops.lake.table import Manner
+from mpm_ops.lake.wanted import Wanted, check, refuse_open
 from mpm_ops.records import Exported, ExportedTable
 
 #: Bytes that may wait to be written, of all companies together, and of one at least.
@@ -49,19 +49,18 @@ def export(
 
     With `everyone` the readers are all that there are, so that who else is in the lake is told.
 
-    Raises UsageError, before anything is touched, for a name that no company has a table of, and for what shows
-    personal data in the lake and would go on to beside what this export masks; Busy while another export writes into
+    Raises UsageError, before anything is touched, for names that cannot be meant, and for what shows personal
+    data in the lake and would go on to beside what this export masks; Busy while another export writes into
     it. Raises FleetFailed, whose report is the account, for companies that were not exported whole, unless told to
     `collect` their errors.
     """
     began, stop = time.monotonic(), stop or threading.Event()
-    _check(wanted)
-    _find(readers, {name for name, query in (wanted or {}).items() if query is None})
+    check(wanted, readers, lake)
     manner = Manner(full=full, verify=verify, group=max(_LEAST, min(GROUP, _WAITING // workers)), stop=stop)
     with layout.locked(lake), progress(len(readers), "companies") as step:
         told = on_company or (lambda: step(1))
         there = {reader.id: manifest.of_company(lake, reader.id) for reader in readers}
-        _refuse_open(readers, wanted, there)
+        refuse_open(readers, wanted, there)
 
         def one(reader: CompanyReader) -> Part:
             export = CompanyExport(
@@ -79,55 +78,9 @@ def export(
     account = Exported(lake=str(lake), tables=tables, seconds=time.monotonic() - began, strays=sorted(strays))
     failed = {reader.name: part.error for reader, part in zip(readers, parts, strict=True) if part.error}
     if failed and not collect:
-        raise _summary(failed, account, len(readers))
+        hint = next(iter(failed.values())).hint
+        raise FleetFailed(unanswered(failed, len(readers)), report=account, hint=hint)
     return account
-
-
-def _check(wanted: Wanted | None) -> None:
-    """Raise UsageError for what cannot be exported by these names."""
-    for name in wanted or ():
-        if not layout.NAME.match(name):
-            raise UsageError(f"{name[:60]!r} cannot be a folder's name", hint="Write it in a to z, 0 to 9 and _.")
-    if wanted is not None and not wanted:
-        raise UsageError("nothing is to be exported", hint="Name tables or queries, or leave them out for all tables.")
-
-
-def _find(readers: Sequence[CompanyReader], names: set[str]) -> None:
-    """Raise UsageError for a table that none of the companies has; mostly the first one has all of them.
-
-    A company that does not answer may have it: that is told by the export.
-    """
-    known, missing = set[str](), set(names)
-    for reader in readers:
-        if not missing:
-            return
-        try:
-            known |= set(shapes(reader))
-        except MpmOpsError:
-            return
-        missing -= known
-    if missing and readers:
-        name = min(missing)
-        hint = near_misses(name, known) or "company.tables() lists them."
-        raise UsageError(f"no company has a table {name!r} that may be read", hint=hint)
-
-
-def _refuse_open(
-    readers: Sequence[CompanyReader], wanted: Wanted | None, there: Mapping[int, Mapping[str, Manifest | None]]
-) -> None:
-    """Raise UsageError for what shows personal data and is not written by an export that masks it.
-
-    Otherwise the mask of one table could be told from the name in another.
-    """
-    for reader in readers:
-        for name, said in there[reader.id].items():
-            if reader.personal_data or said is None or not said.basis.personal_data:
-                continue
-            if name not in wanted if wanted is not None else not said.basis.is_table:
-                raise UsageError(
-                    f"the lake has {name} of company {reader.id} with personal data, which this export masks",
-                    hint=f"Export {name}, too, or remove its folder, or use another lake.",
-                )
 
 
 def _tell_columns(lake: Path, exported: Sequence[ExportedTable]) -> None:
@@ -158,10 +111,3 @@ def _tell_columns_of(lake: Path, table: str, *, anew: bool) -> None:
     with replacing(told) as part:
         part.touch(mode=0o600)
         pq.write_metadata(pa.schema([*columns, *levels]), part)
-
-
-def _summary(failed: Mapping[str, MpmOpsError], account: Exported, total: int) -> MpmOpsError:
-    found = fanout.summary(failed, total)
-    if isinstance(found, FleetFailed):
-        found.report = account
-    return found

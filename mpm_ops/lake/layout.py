@@ -71,9 +71,18 @@ def manifests(lake: Path, *, table: str = "*", company_id: int | None = None) ->
     return sorted(lake.glob(f"{table}/company={company}/{_MANIFEST}"))
 
 
+def tables(lake: Path, company_ids: set[int]) -> set[str]:
+    """Return the names of what the lake has of any of these companies."""
+    return {path.parent.parent.name for path in manifests(lake) if _company(path) in company_ids}
+
+
 def companies(lake: Path) -> set[int]:
     """Return the ids of the companies that the lake has something of."""
-    return {int(path.parent.name.removeprefix("company=")) for path in manifests(lake)}
+    return set(map(_company, manifests(lake)))
+
+
+def _company(path: Path) -> int:
+    return int(path.parent.name.removeprefix("company="))
 
 
 def schema_file(lake: Path, table: str) -> Path:

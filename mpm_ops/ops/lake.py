@@ -11,6 +11,7 @@ from mpm_ops.analysis.caps import checked_fanout
 from mpm_ops.analysis.interrupted import briefly
 from mpm_ops.analysis.interrupted import load as load_whole
 from mpm_ops.companies import states
+from mpm_ops.errors import UsageError
 from mpm_ops.ops.opened import Companies, Opened
 from mpm_ops.records import Exported
 
@@ -40,11 +41,13 @@ class LakeVerbs(Opened):
         else after a migration. `full` writes all anew, `verify` looks into every file for damage. `personal_data`,
         `workers` and `stop` as in `query`; `on_company` is called whenever a company is done.
 
-        Raises UsageError for what no company has and for a folder that cannot be written, Busy while another export
-        writes there, FleetFailed with the account as its report for companies that failed, unless
-        `errors="collect"` leaves them to the account.
+        Raises UsageError for what no company has, and for what the folder has with personal data where this export
+        masks it and does not write it anew; Busy while another export writes there; FleetFailed with the account as
+        its report for companies that failed, unless `errors="collect"` leaves them to the account.
         """
         checked_fanout(errors, workers)
+        if not str(to):
+            raise UsageError("the lake has no name", hint="Name a folder; . is the one that you are in.")
         chosen = self._chosen(companies)
         readers = [self._asked(company, personal_data=personal_data) for company in chosen]
         heads = {} if self._installation.is_analyst else states.known_heads(self._installation, chosen)

@@ -23,8 +23,8 @@ from mpm_ops.settings import Settings, load_settings, operator
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Companies by id, name or e-mail address; None is all of them.
-Companies = Sequence[int | str] | None
+#: Companies by id, name or e-mail address, or a single one; None is all of them.
+Companies = Sequence[int | str] | int | str | None
 
 
 class Opened:

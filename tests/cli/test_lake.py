@@ -43,6 +43,12 @@ def test_what_is_wrong_is_told_with_an_exit_code(
         wrong = run("export", lake, "--query", given)
         assert wrong.code == 2
         assert told in wrong.err
+    query = tmp_path / "n.sql"
+    query.write_text("SELECT 1 AS n")
+    twice = run("export", lake, "--table", "countries", "--query", f"countries={query}")
+    assert (twice.code, "'countries' is given twice" in twice.err) == (2, True)
+    nameless = run("export", "", "--table", "countries")
+    assert (nameless.code, "has no name" in nameless.err) == (2, True)
     databases.drop(maintenance, register("Sun Hill").database)
     failed = run("export", lake, "--table", "countries")
     assert failed.code == 1

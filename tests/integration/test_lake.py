@@ -22,7 +22,7 @@ import pytest
 from pydantic import SecretStr
 
 from mpm_ops import Company, Ops, Settings
-from mpm_ops.errors import QueryError, UsageError
+from mpm_ops.errors import FleetFailed, UnknownCompany, UsageError
 from mpm_ops.postgres import roles
 from mpm_ops.postgres.server import Server
 from mpm_ops.records import Hardening
@@ -97,7 +97,7 @@ def test_names_never_lie_open_beside_masked_ones(
     ops.export(["transactions"], to=lake, personal_data=True)
     assert "+2551" in senders()
     assert same(lake, "transactions", ops.company(acme.id, personal_data=True))
-    with no_room_for(3000), pytest.raises(UsageError, match="cannot be written"):
+    with no_room_for(3000), pytest.raises(FleetFailed, match="cannot be written"):
         ops.export(["transactions"], to=lake)
     assert not [one for one in senders() if one.startswith("+")]
     ops.export(["transactions"], to=lake)
@@ -139,7 +139,7 @@ def test_an_analyst_exports_what_was_granted(
             assert account.strays == [sun.id]
             assert f"still there, and not to be read any more: {sun.id}" in str(account)
             assert laptop.export(["transactions"], [acme.id], to=lake).strays == []
-            with pytest.raises(UsageError, match="may not see personal data"):
+            with pytest.raises(FleetFailed, match="may not see personal data"):
                 laptop.export(["transactions"], to=lake, personal_data=True)
             assert {one.statement.split()[0].strip("(") for one in ops.audit_log(sun.id)} == {"SELECT"}
     finally:
@@ -154,17 +154,30 @@ def test_what_cannot_be_meant_is_told_before_anything_is_touched(ops: Ops, acme:
     for name in ("../people", "People", "", "_x", "x" * 64, "people\n"):
         with pytest.raises(UsageError, match="folder"):
             ops.export({name: "SELECT 1 AS n"}, to=lake)
+    for query in ({"people": "SELECT 1 AS n"}, {"countries": None, "people": "SELECT 1 AS n"}):
+        with pytest.raises(UsageError, match="'people' is the name of a table"):
+            ops.export(query, to=lake)
     with pytest.raises(UsageError, match="nothing"):
         ops.export([], to=lake)
     with pytest.raises(UsageError, match="errors is"):
         ops.export(to=lake, errors="x")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="workers is 0"):
         ops.export(to=lake, workers=0)
+    with pytest.raises(UsageError, match="has no name"):
+        ops.export(["people"], to="")
     assert not lake.exists()
     lake.write_text("no folder")
     with pytest.raises(UsageError, match="cannot be written"):
         ops.export("people", to=lake)
     assert ops.export("people", [], to=lake.with_name("empty")).tables == []
+
+
+def test_a_single_company_is_named_without_a_list(ops: Ops, acme: Company, sun: Company, lake: Path) -> None:
+    for term in (sun.id, str(sun.id), "Sun Hill", sun.email):
+        assert {one.company for one in ops.export("people", term, to=lake).tables} == {"Sun Hill"}
+        assert ops.query("SELECT 1 AS n", companies=term).df["company"].tolist() == ["Sun Hill"]
+    with pytest.raises(UnknownCompany, match="Sun Hil"):
+        ops.export("people", "Sun Hil", to=lake)
 
 
 def test_a_table_that_only_some_companies_have_is_told(
@@ -185,6 +198,10 @@ def test_a_table_that_only_some_companies_have_is_told(
     assert files(ops.export(["extra"], to=lake)) == (0, 0, 1)
     edit(sun, "INSERT INTO extra VALUES (3)")
     assert files(ops.export(["extra"], to=lake)) == (1, 0, 0)
+    account = ops.export({"extra": "SELECT 1 AS n"}, to=lake, errors="collect")
+    assert [(one.written, one.error) for one in account.tables] == [(1, ""), (0, "extra is the name of a table")]
+    assert rows(lake, "extra", sun) == [{"n": 3}]
+    ops.export(["extra"], [acme.id], to=lake)
     ops.export({"asked": "SELECT 1 AS n"}, to=lake)
     edit(sun, "DROP TABLE extra", 'CREATE TABLE "../Odd" AS SELECT 1 AS n',
          f'GRANT SELECT ON "../Odd" TO {roles.read_group(sun.database)}')  # fmt: skip
@@ -230,7 +247,7 @@ def test_odd_values_and_names_find_their_place(ops: Ops, acme: Company, lake: Pa
     assert len(rows(lake, "odd", acme)) == 6
     # What Python has no time for is refused here as it is elsewhere, and told.
     edit(acme, "UPDATE odd SET created_at = 'infinity', updated_at = now() WHERE id = 6")
-    with pytest.raises(QueryError, match="too large") as raised:
+    with pytest.raises(FleetFailed, match="too large") as raised:
         ops.export(["odd"], to=lake)
     assert raised.value.hint == "Ask for it as text: column::text."
     assert len(rows(lake, "odd", acme)) == 6

@@ -14,7 +14,7 @@ import pytest
 
 from mpm_ops import Company, Ops
 from mpm_ops.analysis.export import LIMITS
-from mpm_ops.errors import Busy, FleetFailed, QueryError, UsageError
+from mpm_ops.errors import Busy, FleetFailed
 from mpm_ops.lake import company, layout
 from mpm_ops.postgres import databases
 from mpm_ops.postgres.server import Server
@@ -81,6 +81,15 @@ def test_a_company_that_fails_keeps_no_other_back(
     assert "does not exist" in account.rows()[2]["what"]
 
 
+def test_what_all_companies_fail_alike_with_has_its_account_too(
+    ops: Ops, acme: Company, sun: Company, lake: Path
+) -> None:
+    with pytest.raises(FleetFailed, match=r"2 of 2 companies did not answer: Acme Power: .*nme") as raised:
+        ops.export({"countries": None, "wrong": "SELECT nme FROM people"}, to=lake)
+    assert isinstance(raised.value.report, Exported)
+    assert [one.written for one in raised.value.report.tables] == [1, 0, 1, 0]
+
+
 def test_what_the_server_refuses_of_one_query_keeps_no_other_back(ops: Ops, acme: Company, lake: Path) -> None:
     what = {
         "wrong": "SELECT nme FROM people",
@@ -113,8 +122,9 @@ def test_a_full_disk_leaves_the_files_of_before(ops: Ops, acme: Company, lake: P
     ops.export(["transactions"], to=lake)
     before = paths(lake)
     edit(acme, "UPDATE transactions SET sender = repeat(id::text, 1000), updated_at = now()")
-    with no_room_for(3000), pytest.raises(UsageError, match="cannot be written"):
+    with no_room_for(3000), pytest.raises(FleetFailed, match="cannot be written") as raised:
         ops.export(["transactions"], to=lake, personal_data=False)
+    assert isinstance(raised.value.report, Exported)
     assert paths(lake) == before
     assert not list(lake.rglob("*.part"))
     assert files(ops.export(["transactions"], to=lake)) == (4, 0, 0)
@@ -124,7 +134,7 @@ def test_a_full_disk_leaves_the_files_of_before(ops: Ops, acme: Company, lake: P
 def test_ctrl_c_breaks_it_off_and_the_next_one_goes_on(ops: Ops, acme: Company, lake: Path) -> None:
     stop = threading.Event()
     stop.set()
-    with pytest.raises(QueryError, match="broken off"):
+    with pytest.raises(FleetFailed, match="broken off"):
         ops.export(["transactions"], to=lake, stop=stop)
     assert not paths(lake)
     assert files(ops.export(["transactions"], to=lake)) == (4, 0, 0)

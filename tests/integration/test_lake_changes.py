@@ -141,3 +141,9 @@ def test_a_table_that_a_question_does_not_see_for_a_moment_stays(
         assert ops.export(what, to=lake).ok
         assert before.items() <= paths(lake).items(), what
         assert len(asked) == (1 if what == ["countries"] else 2)
+    edit(acme, f"REVOKE SELECT ON masked.transactions FROM {roles.read_group(acme.database)}")
+    account = ops.export(["countries", "transactions"], to=lake)
+    assert [(one.removed, one.skipped) for one in account.tables] == [
+        (0, ""),
+        (4, "there is no such table that may be read"),
+    ]
