@@ -144,8 +144,9 @@ class TableExport:
         self._manifest.write(self._place.manifest)
         portions = months.portions(stale)
         for portion in portions:
-            whole = len(portions) == 1 and (every or not self._shape.has_months)
             sort = len(portion) > 1 or stale[portion[0]] <= months.SORTED
+            # Unsorted it has to be one month alone: another may have come since the marks were asked for.
+            whole = (every and sort and len(portions) == 1) or not self._shape.has_months
             question = months.rows_question(self._shape, None if whole else portion, by_stamp=self._by_stamp, sort=sort)
             self._ask(question)
         # Nothing came of these: their rows are gone.
@@ -163,10 +164,13 @@ class TableExport:
 
     def _read(self, connection: WatchedConnection, question: str) -> Taken:
         """Write a file for each month of what the question is answered with."""
-        rows = 0
+        rows, seen = 0, set[Month]()
         lent = stream.streamed(connection, question, limits=LIMITS, keep=False, stop=self._manner.stop)
         with lent as arriving:
             for month, pieces in groupby(self._pieces(arriving), key=lambda one: one.month):
+                if month in seen:
+                    raise QueryError(f"rows of {f'{month:%Y-%m}' if month else 'no month'} came apart from each other")
+                seen.add(month)
                 file, schema = self._write(month, pieces)
                 self._manifest.files[month] = file
                 self._manifest.pending.discard(month)
