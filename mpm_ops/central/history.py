@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
@@ -211,6 +212,18 @@ def _taken(plan: dict[str, Any], before: list[str], after: list[str], status: st
     if not likely:
         return []
     return steps[begin : likely[0] if status == Status.FAILED else likely[-1]]
+
+
+def last_moves(connection: psycopg.Connection, ids: Collection[int]) -> dict[int, int]:
+    """Return, by company, the last run that moved its database, or may have; who never was is left out. Read-only."""
+    rows = connection.execute(
+        f"""
+        SELECT o.company_id, max(o.run_id) FROM ops.outcomes o JOIN ops.runs r ON r.id = o.run_id
+        WHERE o.company_id = ANY(%s) AND ({_MOVED} OR r.action = ANY(%s) AND o.status = 'done') GROUP BY 1
+        """.encode(),  # noqa: S608 no value
+        [list(ids), REPLACING],
+    )
+    return dict(rows.fetchall())
 
 
 def hashes(connection: psycopg.Connection) -> dict[tuple[str, str], set[str]]:

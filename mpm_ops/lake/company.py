@@ -12,7 +12,7 @@ from mpm_ops.analysis.export import LIMITS
 from mpm_ops.analysis.reader import CompanyReader
 from mpm_ops.errors import MpmOpsError, QueryError, UsageError
 from mpm_ops.lake import layout, months
-from mpm_ops.lake.manifest import Manifest
+from mpm_ops.lake.manifest import Manifest, Revision
 from mpm_ops.lake.months import Mark, Month
 from mpm_ops.lake.shapes import Shape, answer, masks_of_all, shapes
 from mpm_ops.lake.table import Manner, TableExport, by_stamp
@@ -39,7 +39,7 @@ class CompanyExport:
         wanted: Wanted | None,
         *,
         there: Mapping[str, Manifest | None],
-        heads: tuple[str, ...] | None,
+        revision: Revision | None,
         manner: Manner,
     ) -> None:
         self._lake = lake
@@ -47,7 +47,7 @@ class CompanyExport:
         self._wanted = wanted
         #: What the lake has of the company.
         self._there = there
-        self._heads = heads
+        self._revision = revision
         self._manner = manner
         self._part = Part()
         #: What the database has, as far as it is known, by table and month.
@@ -102,14 +102,14 @@ class CompanyExport:
         if shape is None:
             return self._skipped(name, "there is no such table that may be read", removed=self._remove(name))
         marks = self._marks[name] if name in self._marks else self._asked({name: shape})[name]
-        one = TableExport(self._lake, name, self._reader, shape, heads=self._heads, manner=self._manner)
+        one = TableExport(self._lake, name, self._reader, shape, revision=self._revision, manner=self._manner)
         return one.run(marks)
 
     def _asked(self, wanted: Mapping[str, Shape]) -> dict[str, dict[Month, Mark]]:
         """Ask the server for the marks of all months of some tables, or of a query."""
         if not wanted:
             return {}
-        stamped = [name for name, shape in wanted.items() if by_stamp(shape, self._heads)]
+        stamped = [name for name, shape in wanted.items() if by_stamp(shape, self._revision)]
         question = months.marks_question(wanted, by_stamp=stamped)
         answered = self._reader.ask(question, limits=LIMITS, stop=self._manner.stop).rows
         return {name: {} for name in wanted} | months.marks(answered)

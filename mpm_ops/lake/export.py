@@ -19,6 +19,7 @@ from mpm_ops.atomic import replacing
 from mpm_ops.errors import FleetFailed
 from mpm_ops.lake import layout, manifest
 from mpm_ops.lake.company import CompanyExport, Part
+from mpm_ops.lake.manifest import Revision
 from mpm_ops.lake.shapes import LEVELS
 from mpm_ops.lake.table import Manner
 from mpm_ops.lake.wanted import Wanted, check, refuse_open
@@ -27,16 +28,14 @@ from mpm_ops.records import Exported, ExportedTable
 #: Bytes that may wait to be written, of all companies together, and of one at least.
 _WAITING, _LEAST = 2 * GROUP, GROUP // 8
 
-#: Heads of the companies' databases by the company's id; left out where the login may not know them.
-Heads = Mapping[int, tuple[str, ...]]
-
 
 def export(
     readers: Sequence[CompanyReader],
     wanted: Wanted | None,
     lake: Path,
     *,
-    heads: Heads,
+    heads: Mapping[int, tuple[str, ...]],
+    runs: Mapping[int, int],
     workers: int,
     everyone: bool = False,
     full: bool = False,
@@ -47,7 +46,8 @@ def export(
 ) -> Exported:
     """Bring a lake to what the companies' databases have; with `wanted` None, all tables that may be read.
 
-    With `everyone` the readers are all that there are, so that who else is in the lake is told.
+    `heads` are those of the companies' databases by id, left out where the login may not know them, and `runs` the last
+    that moved them. With `everyone` the readers are all that there are, so that who else is in the lake is told.
 
     Raises UsageError, before anything is touched, for names that cannot be meant, and for what shows personal
     data in the lake and would go on to beside what this export masks; Busy while another export writes into
@@ -56,6 +56,7 @@ def export(
     """
     began, stop = time.monotonic(), stop or threading.Event()
     check(wanted, readers, lake)
+    revisions = {number: Revision(heads=found, run=runs.get(number, 0)) for number, found in heads.items()}
     manner = Manner(full=full, verify=verify, group=max(_LEAST, min(GROUP, _WAITING // workers)), stop=stop)
     with layout.locked(lake), progress(len(readers), "companies") as step:
         told = on_company or (lambda: step(1))
@@ -64,7 +65,7 @@ def export(
 
         def one(reader: CompanyReader) -> Part:
             export = CompanyExport(
-                lake, reader, wanted, there=there[reader.id], heads=heads.get(reader.id), manner=manner
+                lake, reader, wanted, there=there[reader.id], revision=revisions.get(reader.id), manner=manner
             )
             part = export.run()
             told()

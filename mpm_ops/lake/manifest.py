@@ -18,7 +18,17 @@ from mpm_ops.lake import layout
 from mpm_ops.lake.months import Mark, Month, in_order
 
 #: Goes up when an older export could not tell what a manifest says; files of another format are written anew.
-FORMAT = 1
+FORMAT = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """Where migrations have brought a database: each changes rows, and leaves updated_at."""
+
+    heads: tuple[str, ...]
+    #: The last run that moved the company: after a rollback and the same migration again, the heads are the same.
+    #: 0 when the ledger knows none.
+    run: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +44,8 @@ class Basis:
     columns: Mapping[str, str]
     #: Whether rows are told apart by id and updated_at; else by all that they hold.
     by_stamp: bool
-    #: Heads of the database; None where the login may not know them. A migration changes rows and leaves updated_at.
-    revision: tuple[str, ...] | None
+    #: None where the login may not know it.
+    revision: Revision | None
 
     def shows_as(self, other: Basis) -> bool:
         """Whether another one shows the same of a row: names masked or not, the same columns of the same rows."""
@@ -117,7 +127,8 @@ def of_company(lake: Path, company_id: int) -> dict[str, Manifest | None]:
 
 def _manifest(said: Mapping[str, Any]) -> Manifest:
     names = ("query", "is_table", "personal_data", "masks", "columns", "by_stamp")
-    revision = None if said["revision"] is None else tuple(said["revision"])
+    at = said["revision"]
+    revision = None if at is None else Revision(heads=tuple(at["heads"]), run=at["run"])
     return Manifest(
         basis=Basis(**{name: said[name] for name in names}, revision=revision),
         company_id=said["company"]["id"],

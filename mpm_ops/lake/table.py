@@ -23,7 +23,7 @@ from mpm_ops.atomic import replacing
 from mpm_ops.errors import QueryError
 from mpm_ops.lake import manifest, months
 from mpm_ops.lake.layout import Place, private
-from mpm_ops.lake.manifest import Basis, File, Manifest
+from mpm_ops.lake.manifest import Basis, File, Manifest, Revision
 from mpm_ops.lake.months import Mark, Month, Piece
 from mpm_ops.lake.shapes import Shape
 from mpm_ops.postgres.watched import WatchedConnection
@@ -43,12 +43,12 @@ class Manner:
     stop: threading.Event
 
 
-def by_stamp(shape: Shape, heads: tuple[str, ...] | None) -> bool:
+def by_stamp(shape: Shape, revision: Revision | None) -> bool:
     """Whether rows are told apart by id and updated_at, which are trusted from one migration to the next.
 
     A migration may change rows without a word in updated_at, so the revision has to be known.
     """
-    return shape.is_stamped and heads is not None
+    return shape.is_stamped and revision is not None
 
 
 class TableExport:
@@ -61,14 +61,14 @@ class TableExport:
         reader: CompanyReader,
         shape: Shape,
         *,
-        heads: tuple[str, ...] | None,
+        revision: Revision | None,
         manner: Manner,
     ) -> None:
         self._place = Place(lake, name, reader.id)
         self._reader = reader
         self._shape = shape
         self._manner = manner
-        self._by_stamp = by_stamp(shape, heads)
+        self._by_stamp = by_stamp(shape, revision)
         basis = Basis(
             query=shape.query,
             is_table=shape.is_table,
@@ -76,7 +76,7 @@ class TableExport:
             masks=shape.masks,
             columns={column.name: str(column.type) for column in shape.schema},
             by_stamp=self._by_stamp,
-            revision=heads,
+            revision=revision,
         )
         self._manifest = Manifest(
             basis=basis, company_id=reader.id, company=reader.name, table=name, schema=shape.schema

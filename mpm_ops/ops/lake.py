@@ -10,6 +10,7 @@ from typing import Literal
 from mpm_ops.analysis.caps import checked_fanout
 from mpm_ops.analysis.interrupted import briefly
 from mpm_ops.analysis.interrupted import load as load_whole
+from mpm_ops.central import history
 from mpm_ops.companies import states
 from mpm_ops.errors import UsageError
 from mpm_ops.ops.opened import Companies, Opened
@@ -50,7 +51,11 @@ class LakeVerbs(Opened):
             raise UsageError("the lake has no name", hint="Name a folder; . is the one that you are in.")
         chosen = self._chosen(companies)
         readers = [self._asked(company, personal_data=personal_data) for company in chosen]
-        heads = {} if self._installation.is_analyst else states.known_heads(self._installation, chosen)
+        heads, runs = dict[int, tuple[str, ...]](), dict[int, int]()
+        if not self._installation.is_analyst:
+            heads = states.known_heads(self._installation, chosen)
+            with self._installation.central() as connection:
+                runs = history.last_moves(connection, list(heads))
         named = [what] if isinstance(what, str) else what
         wanted = named if isinstance(named, Mapping) or named is None else dict.fromkeys(named)
         with briefly():
@@ -62,6 +67,7 @@ class LakeVerbs(Opened):
                 wanted,
                 Path(to),
                 heads=heads,
+                runs=runs,
                 workers=workers or self.settings.workers,
                 everyone=companies is None,
                 full=full,

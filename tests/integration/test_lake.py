@@ -76,7 +76,7 @@ def test_the_manifest_tells_what_there_is(ops: Ops, acme: Company, lake: Path) -
     ops.export(["transactions"], to=lake)
     folder = lake / f"transactions/company={acme.id}"
     said = json.loads((folder / "_manifest.json").read_text())
-    assert (said["format"], said["table"], said["rows"], said["pending"]) == (1, "transactions", 100, [])
+    assert (said["format"], said["table"], said["rows"], said["pending"]) == (2, "transactions", 100, [])
     assert said["company"] == {"id": acme.id, "name": "Acme Power"}
     assert (said["personal_data"], said["by_stamp"]) == (False, True)
     assert said["columns"]["amount"] == "decimal128(20, 4)"
