@@ -69,6 +69,9 @@ class File:
     sha256: str
     #: The newest updated_at in it; None when it has none.
     updated_at: str | None
+    #: Whether that was a moment ago when it was read: a row may change again and keep a stamp of whole seconds, so the
+    #: mark is not trusted. As git does it.
+    fresh: bool
 
 
 @dataclass(kw_only=True)
@@ -142,7 +145,7 @@ def _manifest(said: Mapping[str, Any]) -> Manifest:
 
 def _file(said: Mapping[str, Any]) -> File:
     mark = Mark(rows=said["rows"], hashes=int(said["hashes"], 16))
-    return File(mark=mark, **{name: said[name] for name in ("path", "bytes", "sha256", "updated_at")})
+    return File(mark=mark, **{name: said[name] for name in ("path", "bytes", "sha256", "updated_at", "fresh")})
 
 
 def _plain(file: File) -> dict[str, Any]:
@@ -154,6 +157,7 @@ def _plain(file: File) -> dict[str, Any]:
         "bytes": file.bytes,
         "sha256": file.sha256,
         "updated_at": file.updated_at,
+        "fresh": file.fresh,
     }
 
 

@@ -21,6 +21,8 @@ from mpm_ops.errors import QueryError
 _JSON, _NUMERIC = 114, 1700
 #: Whose values are a moment that lies in a month: date, timestamp, timestamptz.
 _MOMENTS = (1082, 1114, 1184)
+#: Of those, what tells one change of a row from the next: a day does not.
+_STAMPS = (1114, 1184)
 #: The levels of folders that a reader of the lake sees as columns.
 LEVELS = ("company", "month")
 
@@ -46,7 +48,7 @@ class Shape:
     def is_stamped(self) -> bool:
         """Whether a change of a row shows in its id and updated_at."""
         names = {one.name: one.oid for one in self.columns}
-        return self.is_table and "id" in names and names.get("updated_at") in _MOMENTS
+        return self.is_table and "id" in names and names.get("updated_at") in _STAMPS
 
     @property
     def names(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import threading
 import time
@@ -28,6 +29,9 @@ from mpm_ops.lake.months import Mark, Month, Piece
 from mpm_ops.lake.shapes import Shape
 from mpm_ops.postgres.watched import WatchedConnection
 from mpm_ops.records import ExportedTable, Question
+
+#: How long a stamp may be that of a row which changes once more: MPM's have whole seconds.
+_FRESH = dt.timedelta(seconds=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +86,8 @@ class TableExport:
             basis=basis, company_id=reader.id, company=reader.name, table=name, schema=shape.schema
         )
         self._written = 0
+        #: The server's time before the first row was asked for.
+        self._asked_at = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def run(self, there: Mapping[Month, Mark]) -> ExportedTable:
         """Do it where the database has these marks, and return what came of it.
@@ -128,8 +134,8 @@ class TableExport:
         anew = self._manner.full or not before.basis.compares_with(new.basis)
         if not anew:
             new.schema = before.schema
-        damaged = {month for month, file in before.files.items() if anew or not self._is_intact(file)}
-        new.pending = before.pending | damaged
+        doubtful = {month for month, file in before.files.items() if anew or file.fresh or not self._is_intact(file)}
+        new.pending = before.pending | doubtful
         return (before.basis, before.company) != (new.basis, new.company)
 
     def _is_intact(self, file: File) -> bool:
@@ -142,6 +148,8 @@ class TableExport:
         """Write months of so many rows anew, maybe every one that there is; forget those that are gone."""
         private(self._place.path)
         self._manifest.write(self._place.manifest)
+        if self._by_stamp:
+            self._asked_at = self._reader.ask("SELECT now()", limits=LIMITS, stop=self._manner.stop).rows[0][0]
         portions = months.portions(stale)
         for portion in portions:
             sort = len(portion) > 1 or stale[portion[0]] <= months.SORTED
@@ -192,7 +200,7 @@ class TableExport:
         """Write the rows of a month; the file is there once it is whole."""
         path = self._place.file(month, has_months=self._shape.has_months)
         private(path.parent)
-        mark, newest = Mark(rows=0, hashes=0), list[str]()
+        mark, newest = Mark(rows=0, hashes=0), list[dt.datetime]()
         with replacing(path) as part:
             part.touch(mode=0o600)
             with closing(Writer(part, group=self._manner.group)) as writer:
@@ -209,18 +217,19 @@ class TableExport:
                 mark=mark,
                 bytes=size,
                 sha256=digest,
-                updated_at=max(newest, default=None),
+                updated_at=max(newest).isoformat() if newest else None,
+                fresh=self._by_stamp and bool(newest) and max(newest) > self._asked_at - _FRESH,
             ),
             writer.schema,
         )
 
 
-def _newest(rows: pa.Table) -> list[str]:
-    """Return the newest updated_at, as text that is in order of time; none when there is none."""
-    if "updated_at" not in rows.column_names or not pa.types.is_temporal(rows["updated_at"].type):
+def _newest(rows: pa.Table) -> list[dt.datetime]:
+    """Return the newest updated_at, which is UTC; none when there is none."""
+    if "updated_at" not in rows.column_names or not pa.types.is_timestamp(rows["updated_at"].type):
         return []
     found = pc.max(rows["updated_at"]).as_py()
-    return [] if found is None else [found.isoformat()]
+    return [] if found is None else [found.replace(tzinfo=dt.UTC)]
 
 
 def _sha256(path: Path) -> str:

@@ -174,7 +174,7 @@ def test_a_killed_export_is_gone_on_with(
     if begun:
         ops.export(to=lake)
     for number in range(1, 12, 2):
-        edit(acme, f"UPDATE transactions SET amount = {number}, updated_at = now()")
+        edit(acme, f"UPDATE transactions SET amount = {number}, updated_at = timestamptz '2026-05-01 00:00:{number}'")
         command = [sys.executable, "-c", KILLED, str(lake), str(number), moment]
         ended = subprocess.run(command, env=surroundings(ops), cwd=ROOT, timeout=120, check=False)
         assert ended.returncode == -signal.SIGKILL, number

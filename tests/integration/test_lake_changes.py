@@ -68,6 +68,23 @@ def test_the_server_sorts_a_portion_at_a_time(
     assert same(lake, "large", ops.company(acme.id))
 
 
+def test_a_second_change_within_a_second_is_seen(ops: Ops, acme: Company, lake: Path, edit: Edit) -> None:
+    """Laravel's stamps have whole seconds."""
+    edit(acme, "UPDATE transactions SET updated_at = date_trunc('second', now()) WHERE id = 3")
+    ops.export(["transactions"], to=lake)
+    edit(acme, "UPDATE transactions SET amount = 7 WHERE id = 3")
+    assert files(ops.export(["transactions"], to=lake)) == (1, 3, 0)
+    assert same(lake, "transactions", ops.company(acme.id))
+    # Nothing is left of the month.
+    edit(acme, "UPDATE transactions SET updated_at = now() + interval '1 hour' WHERE id = 3")
+    ops.export(["transactions"], to=lake)
+    edit(acme, "DELETE FROM transactions WHERE created_at < '2026-02-01'")
+    assert files(ops.export(["transactions"], to=lake)) == (0, 3, 1)
+    # After a while a stamp is trusted, and its month is kept.
+    edit(acme, "UPDATE transactions SET updated_at = now() - interval '3 seconds' WHERE id = 30")
+    assert [files(ops.export(["transactions"], to=lake)) for _ in range(2)] == [(1, 2, 0), (0, 3, 0)]
+
+
 def test_a_row_that_moves_while_a_large_month_is_read_takes_none_with_it(
     ops: Ops, acme: Company, lake: Path, edit: Edit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
