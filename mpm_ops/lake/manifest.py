@@ -72,6 +72,8 @@ class File:
     #: Whether that was a moment ago when it was read: a row may change again and keep a stamp of whole seconds, so the
     #: mark is not trusted. As git does it.
     fresh: bool
+    #: Moments that it cannot hold, infinity for one, and that are NULL in it.
+    beyond: int
 
 
 @dataclass(kw_only=True)
@@ -145,7 +147,9 @@ def _manifest(said: Mapping[str, Any]) -> Manifest:
 
 def _file(said: Mapping[str, Any]) -> File:
     mark = Mark(rows=said["rows"], hashes=int(said["hashes"], 16))
-    return File(mark=mark, **{name: said[name] for name in ("path", "bytes", "sha256", "updated_at", "fresh")})
+    return File(
+        mark=mark, **{name: said[name] for name in ("path", "bytes", "sha256", "updated_at", "fresh", "beyond")}
+    )
 
 
 def _plain(file: File) -> dict[str, Any]:
@@ -158,6 +162,7 @@ def _plain(file: File) -> dict[str, Any]:
         "sha256": file.sha256,
         "updated_at": file.updated_at,
         "fresh": file.fresh,
+        "beyond": file.beyond,
     }
 
 

@@ -17,8 +17,10 @@ from mpm_ops.lake.shapes import Shape
 #: The first day of a month; None stands for rows that lie in none, and for all rows of a table without months.
 Month: TypeAlias = dt.date | None
 
-#: In UTC, for which the guard sets the session.
-_MONTH = sql.SQL("date_trunc('month', created_at)::date")
+#: Whether a moment is one that Python and Arrow have: infinity is none. In UTC, for which the guard sets the session.
+_HELD = sql.SQL("{0} >= '0001-01-01' AND {0} < '10000-01-01'")
+_CREATED = _HELD.format(sql.SQL("created_at"))
+_MONTH = sql.SQL("CASE WHEN {} THEN date_trunc('month', created_at)::date END").format(_CREATED)
 _NO_MONTH = sql.SQL("NULL::date")
 #: Rows that the server is asked to sort at a time: what does not fit into its memory goes into files, of which a
 #: short-lived login may have 2 GB.
@@ -45,6 +47,8 @@ class Piece:
     month: Month
     rows: pa.Table
     mark: Mark
+    #: Moments of these rows that files cannot hold, and that are NULL there.
+    beyond: int
 
 
 def marks_question(shapes: Mapping[str, Shape], *, by_stamp: Collection[str]) -> str:
@@ -82,17 +86,20 @@ def portions(months: Mapping[Month, int]) -> list[list[Month]]:
 def rows_question(shape: Shape, months: Collection[Month] | None, *, by_stamp: bool, sort: bool = True) -> str:
     """Return the question for the rows of some months, None for all, a month after the other.
 
-    Before their own columns come the month and the hash, so that what was written is known as it was read. In order of
-    time and id the same rows make the same file, and a reader skips what is out of the time that it looks for; rows of
-    one month need not be sorted.
+    Before their own columns come the month and the hash, so that what was written is known as it was read, and how many
+    of the row's moments no file holds: those are NULL, and the hash is of what they are. In order of time and id the
+    same rows make the same file, and a reader skips what is out of the time that it looks for; rows of one month need
+    not be sorted.
     """
     names = {one.name for one in shape.columns}
     order = ["1", *(name for name in ("created_at", "id") if name in names)]
     return (
-        sql.SQL("SELECT {}, {}, lake_row.* FROM ({}) AS lake_row{}{}")
+        sql.SQL("SELECT {}, {}, {}, {} FROM ({}) AS lake_row{}{}")
         .format(
             _month(shape),
             _hash(by_stamp=by_stamp),
+            sql.SQL(" + ").join([sql.Literal(0), *map(_beyond, shape.moments)]),
+            sql.SQL(", ").join(_held(one.name, shape) for one in shape.columns),
             shape.selected,
             sql.SQL("") if months is None else sql.SQL(" WHERE {}").format(_among(months)),
             sql.SQL(f" ORDER BY {', '.join(order)}" if sort else ""),
@@ -108,10 +115,10 @@ def in_order(months: Iterable[Month]) -> list[Month]:
 
 def pieces(batch: Sequence[pa.Array], names: Sequence[str]) -> Iterator[Piece]:
     """Split a batch of what `rows_question` is answered with where a month ends."""
-    months, hashes, *columns = batch
+    months, hashes, beyond, *columns = batch
     table = pa.table(columns, names=names)
     days = months.cast(pa.int32()).fill_null(np.iinfo(np.int32).min).to_numpy()
-    values = hashes.to_numpy()
+    values, lost = hashes.to_numpy(), beyond.to_numpy()
     edges = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)] if len(days) else []
     for start, end in pairwise(edges):
         total = int(np.sum(values[start:end], dtype=np.int64))
@@ -119,11 +126,24 @@ def pieces(batch: Sequence[pa.Array], names: Sequence[str]) -> Iterator[Piece]:
             month=months[start].as_py(),
             rows=table.slice(start, end - start),
             mark=Mark(rows=end - start, hashes=total % _WRAP),
+            beyond=int(np.sum(lost[start:end])),
         )
 
 
 def _month(shape: Shape) -> sql.Composable:
     return _MONTH if shape.has_months else _NO_MONTH
+
+
+def _held(name: str, shape: Shape) -> sql.Composable:
+    """Return a column as files can hold it."""
+    column = sql.Identifier(name)
+    if name not in shape.moments:
+        return column
+    return sql.SQL("CASE WHEN {} THEN {} END AS {}").format(_HELD.format(column), column, column)
+
+
+def _beyond(name: str) -> sql.Composable:
+    return sql.SQL("CASE WHEN NOT ({}) THEN 1 ELSE 0 END").format(_HELD.format(sql.Identifier(name)))
 
 
 def _hash(*, by_stamp: bool) -> sql.SQL:
@@ -143,7 +163,7 @@ def _among(months: Collection[Month]) -> sql.Composable:
         sql.SQL("created_at >= {} AND created_at < {}").format(_day(first), _day(end)) for first, end in ranges
     ]
     if None in months:
-        either.append(sql.SQL("created_at IS NULL"))
+        either.append(sql.SQL("({}) IS NOT TRUE").format(_CREATED))
     return sql.SQL(" OR ").join(either)
 
 

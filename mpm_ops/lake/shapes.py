@@ -68,6 +68,11 @@ class Shape:
         return pa.schema([(name, declared(taken(one))) for name, one in zip(self.names, self.columns, strict=True)])
 
     @property
+    def moments(self) -> list[str]:
+        """The columns whose values are moments."""
+        return [one.name for one in self.columns if one.oid in _MOMENTS]
+
+    @property
     def selected(self) -> sql.Composed:
         """The rows, each column of a type that does not hang on its values."""
         columns = sql.SQL(", ").join(map(_selected, self.columns))

@@ -115,6 +115,7 @@ class TableExport:
             removed=len(before - paths),
             rows=sum(file.mark.rows for file in files),
             bytes=sum(file.bytes for file in files),
+            beyond=sum(file.beyond for file in files),
             seconds=time.monotonic() - began,
         )
 
@@ -200,7 +201,7 @@ class TableExport:
         """Write the rows of a month; the file is there once it is whole."""
         path = self._place.file(month, has_months=self._shape.has_months)
         private(path.parent)
-        mark, newest = Mark(rows=0, hashes=0), list[dt.datetime]()
+        mark, newest, beyond = Mark(rows=0, hashes=0), list[dt.datetime](), 0
         with replacing(path) as part:
             part.touch(mode=0o600)
             with closing(Writer(part, group=self._manner.group)) as writer:
@@ -208,6 +209,7 @@ class TableExport:
                     writer.write(piece.rows)
                     mark += piece.mark
                     newest += _newest(piece.rows)
+                    beyond += piece.beyond
                 writer.finish()
             part.chmod(0o600)
             size, digest = part.stat().st_size, _sha256(part)
@@ -219,6 +221,7 @@ class TableExport:
                 sha256=digest,
                 updated_at=max(newest).isoformat() if newest else None,
                 fresh=self._by_stamp and bool(newest) and max(newest) > self._asked_at - _FRESH,
+                beyond=beyond,
             ),
             writer.schema,
         )

@@ -23,6 +23,8 @@ class ExportedTable:
     #: Rows and bytes that the lake has of it now.
     rows: int = 0
     bytes: int = 0
+    #: Moments that no file holds, infinity or the year 10000, and that are NULL there.
+    beyond: int = 0
     seconds: float = 0.0
     #: Why nothing is there; empty when it was exported.
     skipped: str = ""
@@ -71,10 +73,12 @@ class Exported:
         strays = (
             f"; still there, and not to be read any more: {', '.join(map(str, self.strays))}" if self.strays else ""
         )
+        beyond = sum(one.beyond for one in self.tables)
+        told = f"; {counted(beyond, 'moment')} that no file holds, NULL there" if beyond else ""
         return (
             f"{counted(written, 'file')} written, {kept} kept, {removed} removed; "
             f"{sum(one.rows for one in self.tables):,} rows, {_megabytes(self.tables)} "
-            f"of {counted(len(companies), 'company')} in {self.seconds:.1f} s{failed}{strays}"
+            f"of {counted(len(companies), 'company')} in {self.seconds:.1f} s{failed}{strays}{told}"
         )
 
 
@@ -84,6 +88,9 @@ _FILES = ("written", "kept", "removed")
 def _row(its: Sequence[ExportedTable]) -> dict[str, str]:
     errors = [f"{one.table}: {one.error}" if one.table else one.error for one in its if one.error]
     skipped = [f"{one.table}: {one.skipped}" for one in its if one.skipped]
+    beyond = [
+        f"{one.table}: {counted(one.beyond, 'moment')} that no file holds, NULL there" for one in its if one.beyond
+    ]
     there = [one for one in its if one.table and not one.skipped and not one.error]
     return {
         "id": str(its[0].company_id),
@@ -93,7 +100,7 @@ def _row(its: Sequence[ExportedTable]) -> dict[str, str]:
         "rows": f"{sum(one.rows for one in its):,}",
         "size": _megabytes(its),
         "seconds": f"{sum(one.seconds for one in its):.2f}",
-        "what": "; ".join([*errors, *skipped]),
+        "what": "; ".join([*errors, *skipped, *beyond]),
     }
 
 
