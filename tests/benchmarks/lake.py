@@ -25,7 +25,7 @@ _TABLE = f"""
     SELECT n AS id, 'SM-' || (n * 7919 % 1000003) AS serial, (n * 37 % 1000000 / 100.0)::numeric(12, 2) AS amount,
            CASE WHEN n % 10 > 0 THEN n % 5000 END::int AS agent, n % 977 * 1.37::float8 AS energy, n % 3 = 0 AS settled,
            at AS created_at, at AS updated_at
-    FROM (SELECT n, timestamptz '2024-01-01' + n * interval '94 s' AS at FROM generate_series(1::bigint, {ROWS}) n) m
+    FROM (SELECT n, timestamptz '2023-01-01' + n * interval '94 s' AS at FROM generate_series(1::bigint, {ROWS}) n) m
 """
 _BATCH = 20_000
 
