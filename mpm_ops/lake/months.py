@@ -83,23 +83,28 @@ def portions(months: Mapping[Month, int]) -> list[list[Month]]:
     return found
 
 
-def rows_question(shape: Shape, months: Collection[Month] | None, *, by_stamp: bool, sort: bool = True) -> str:
+def rows_question(
+    shape: Shape, months: Collection[Month] | None, *, by_stamp: bool, sort: bool = True, held: bool = False
+) -> str:
     """Return the question for the rows of some months, None for all, a month after the other.
 
-    Before their own columns come the month and the hash, so that what was written is known as it was read, and how many
-    of the row's moments no file holds: those are NULL, and the hash is of what they are. In order of time and id the
-    same rows make the same file, and a reader skips what is out of the time that it looks for; rows of one month need
-    not be sorted.
+    Before their own columns come the month and the hash, so that what was written is known as it was read. In order of
+    time and id the same rows make the same file, and a reader skips what is out of the time that it looks for; rows of
+    one month need not be sorted. With `held`, moments that no file holds are NULL, and how many of a row are comes
+    last: that takes its time, and hardly any table has one.
     """
     names = {one.name for one in shape.columns}
     order = ["1", *(name for name in ("created_at", "id") if name in names)]
+    columns: sql.Composable = sql.SQL("lake_row.*")
+    if held:
+        beyond = sql.SQL(" + ").join([sql.Literal(0), *map(_beyond, shape.moments)])
+        columns = sql.SQL(", ").join([*(_held(one.name, shape) for one in shape.columns), beyond])
     return (
-        sql.SQL("SELECT {}, {}, {}, {} FROM ({}) AS lake_row{}{}")
+        sql.SQL("SELECT {}, {}, {} FROM ({}) AS lake_row{}{}")
         .format(
             _month(shape),
             _hash(by_stamp=by_stamp),
-            sql.SQL(" + ").join([sql.Literal(0), *map(_beyond, shape.moments)]),
-            sql.SQL(", ").join(_held(one.name, shape) for one in shape.columns),
+            columns,
             shape.selected,
             sql.SQL("") if months is None else sql.SQL(" WHERE {}").format(_among(months)),
             sql.SQL(f" ORDER BY {', '.join(order)}" if sort else ""),
@@ -115,10 +120,12 @@ def in_order(months: Iterable[Month]) -> list[Month]:
 
 def pieces(batch: Sequence[pa.Array], names: Sequence[str]) -> Iterator[Piece]:
     """Split a batch of what `rows_question` is answered with where a month ends."""
-    months, hashes, beyond, *columns = batch
-    table = pa.table(columns, names=names)
+    months, hashes, *columns = batch
+    table = pa.table(columns[: len(names)], names=names)
     days = months.cast(pa.int32()).fill_null(np.iinfo(np.int32).min).to_numpy()
-    values, lost = hashes.to_numpy(), beyond.to_numpy()
+    values = hashes.to_numpy()
+    # Only where the question was to tell.
+    beyond = columns[-1].to_numpy() if len(columns) > len(names) else np.zeros(len(days), np.int32)
     edges = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)] if len(days) else []
     for start, end in pairwise(edges):
         total = int(np.sum(values[start:end], dtype=np.int64))
@@ -126,7 +133,7 @@ def pieces(batch: Sequence[pa.Array], names: Sequence[str]) -> Iterator[Piece]:
             month=months[start].as_py(),
             rows=table.slice(start, end - start),
             mark=Mark(rows=end - start, hashes=total % _WRAP),
-            beyond=int(np.sum(lost[start:end])),
+            beyond=int(np.sum(beyond[start:end])),
         )
 
 

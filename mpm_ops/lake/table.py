@@ -13,6 +13,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -85,7 +86,7 @@ class TableExport:
         self._manifest = Manifest(
             basis=basis, company_id=reader.id, company=reader.name, table=name, schema=shape.schema
         )
-        self._written = 0
+        self._written = set[Month]()
         #: The server's time before the first row was asked for.
         self._asked_at = dt.datetime.min.replace(tzinfo=dt.UTC)
 
@@ -110,8 +111,8 @@ class TableExport:
             company_id=self._reader.id,
             company=self._reader.name,
             table=self._manifest.table,
-            written=self._written,
-            kept=len(paths) - self._written,
+            written=len(self._written),
+            kept=len(paths) - len(self._written),
             removed=len(before - paths),
             rows=sum(file.mark.rows for file in files),
             bytes=sum(file.bytes for file in files),
@@ -156,8 +157,15 @@ class TableExport:
             sort = len(portion) > 1 or stale[portion[0]] <= months.SORTED
             # Unsorted it has to be one month alone: another may have come since the marks were asked for.
             whole = (every and sort and len(portions) == 1) or not self._shape.has_months
-            question = months.rows_question(self._shape, None if whole else portion, by_stamp=self._by_stamp, sort=sort)
-            self._ask(question)
+            question = partial(
+                months.rows_question, self._shape, None if whole else portion, by_stamp=self._by_stamp, sort=sort
+            )
+            try:
+                self._ask(question())
+            except QueryError as exc:
+                if not (self._shape.moments and _is_beyond(exc)):
+                    raise
+                self._ask(question(held=True))
         # Nothing came of these: their rows are gone.
         for month in self._manifest.pending & set(self._manifest.files):
             del self._manifest.files[month]
@@ -185,7 +193,7 @@ class TableExport:
                 self._manifest.pending.discard(month)
                 self._manifest.schema = common([self._manifest.schema, schema])
                 self._manifest.write(self._place.manifest)
-                self._written += 1
+                self._written.add(month)
                 rows += file.mark.rows
         return Taken(count=rows)
 
@@ -225,6 +233,11 @@ class TableExport:
             ),
             writer.schema,
         )
+
+
+def _is_beyond(exc: QueryError) -> bool:
+    """Whether a value came that Python has not, as it has no moment for infinity."""
+    return isinstance(exc.__cause__, psycopg.DataError) and exc.__cause__.sqlstate is None
 
 
 def _newest(rows: pa.Table) -> list[dt.datetime]:
