@@ -216,6 +216,9 @@ class CompanyReader:
                 answer = ask(connection)
         except QueryError as exc:
             sqlstate = exc.sqlstate
+            if exc.__suppress_context__:
+                # What nobody is to see goes for good: where Dask is, a pickle takes along what an error came from.
+                exc.__context__ = None
             raise
         finally:
             taken = answer if isinstance(answer, Taken) else None

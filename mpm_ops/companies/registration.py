@@ -104,4 +104,6 @@ def checked(values: dict[str, Any]) -> Registration:
         field = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         hint = Registration.model_fields[field].description if field in Registration.model_fields else ""
-        raise InvalidInput(f"{field.replace('_', '-')}: {message}", hint=hint or "") from None
+        refused = InvalidInput(f"{field.replace('_', '-')}: {message}", hint=hint or "")
+    # Out here, so that it does not take along what it came from, which holds the values: a pickle would show it.
+    raise refused

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+from tblib import pickling_support  # type: ignore[import-untyped]  # it has none
 
 from mpm_ops.errors import MpmOpsError
 from mpm_ops.postgres import databases
@@ -82,6 +83,8 @@ def all_of(error: BaseException) -> Iterator[object]:
     found: BaseException | None = error
     while found is not None:
         yield from (repr(found), str(found), found.args, vars(found), getattr(found, "__notes__", ""))
+        # As another process gets it where Dask is, which has pickles take along what an error came from.
+        pickling_support.install(found)
         with suppress(TypeError, AttributeError, pickle.PicklingError):  # the driver's do not all pickle
             yield pickle.dumps(found)
         found = found.__cause__
