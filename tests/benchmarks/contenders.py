@@ -64,14 +64,14 @@ def alembic_loop(fleet: Fleet) -> Contender:
             with engine.connect() as connection, redirect_stdout(io.StringIO()):
                 connection.exec_driver_sql(f'SET ROLE "{fleet.owner}"')
                 connection.commit()
-                alembic.command.upgrade(fleet.tree._config(connection=connection), "heads")
+                alembic.command.upgrade(fleet.tree._config(connection=connection), fleet.newest)
             engine.dispose()
 
     return Contender(migrate, stamps=True)
 
 
 def alembic_processes(fleet: Fleet, *, at_once: int) -> Contender:
-    """`alembic upgrade heads` as a process for each company."""
+    """`alembic upgrade` as a process for each company."""
     settings = fleet.ops.settings
     given = {
         **os.environ,
@@ -80,5 +80,5 @@ def alembic_processes(fleet: Fleet, *, at_once: int) -> Contender:
         "MPM_OPS_TENANT_MIGRATIONS": str(settings.own_tenant_migrations),
     }
     ini = Path(fleet.tree._config().get_main_option("script_location") or "", "alembic.ini")
-    command = [sys.executable, "-m", "alembic", "-c", str(ini), "-x", "database=DATABASE", "upgrade", "heads"]
+    command = [sys.executable, "-m", "alembic", "-c", str(ini), "-x", "database=DATABASE", "upgrade", fleet.newest]
     return Contender(lambda chosen: xargs(command, chosen, at_once=at_once, env=given), stamps=True)

@@ -150,6 +150,8 @@ class Fleet:
         self.tree = ops._installation.tenant_tree
         self.behind = tuple(ops.tenant_states([self.companies[0].id])[0].heads or ())
         self.plan: Plan = self.tree.upgrade_plan(self.behind)
+        #: The last revision; Alembic's `heads` are those of all plugins.
+        self.newest = self.plan.steps[-1].revision
         #: The SQL text that all get, as one script.
         self.text = "\n".join(
             statement
