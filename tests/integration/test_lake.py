@@ -53,6 +53,7 @@ def test_months_are_files_in_folders_that_readers_know(ops: Ops, acme: Company, 
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_all_tables_come_back_as_they_are(ops: Ops, register: Register, lake: Path) -> None:
     company = register("Business")
     ops.demo_data(company.id, customers=30, until=dt.date(2026, 11, 23))

@@ -28,6 +28,8 @@ from tests.integration.lakes import scenes as scenes
 from tests.integration.lakes import sun as sun
 from tests.integration.test_fleet import held
 
+pytestmark = pytest.mark.slow  # they wait for locks, and kill processes
+
 
 def test_one_table_that_is_locked_keeps_no_other_back(
     ops: Ops, acme: Company, lake: Path, server: Server, monkeypatch: pytest.MonkeyPatch
@@ -164,7 +166,6 @@ with Ops() as ops:
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("begun", [False, True], ids=["new", "there"])
 def test_a_killed_export_is_gone_on_with(
