@@ -124,8 +124,7 @@ def write_agents(book: Book, places: Places) -> Generator[Chunk, None, Agents]:
         agent_commission_id=commission[0],
         mobile_device_id=texts([f"device-{one}" for one in ids]),
         email=texts([f"agent-{one}@{domain}" for one in ids]),
-        # No hash matches it: nobody logs in as a made-up agent.
-        password="!",  # noqa: S106
+        password="!",  # noqa: S106 no hash matches it: nobody logs in as a made-up agent
     )
     return Agents(ids=ids, first=np.cumsum(count) - count, count=count, contract=int(commission[0]))
 

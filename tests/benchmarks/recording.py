@@ -50,7 +50,7 @@ def record(ops: Ops, postmaster: int, scratch: Path) -> Recording:
     recorder = Recorder(fleet, postmaster)
     single = quietest(lambda: recorder.run(threads=THREADS, batch=1, companies=ALONE))[0]
     taken: dict[int, tuple[Spent, Spent, FleetReport]] = {
-        threads: quietest(lambda threads=threads: recorder.run(threads=threads))  # type: ignore[misc]
+        threads: quietest(lambda threads=threads: recorder.run(threads=threads))  # type: ignore[misc]  # bound
         for threads in (1, 2, 4, THREADS)
     }
     # A batch of one is a batch and a company; a batch of fifty is a batch and fifty: two equations.

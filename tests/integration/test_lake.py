@@ -163,7 +163,7 @@ def test_what_cannot_be_meant_is_told_before_anything_is_touched(ops: Ops, acme:
     with pytest.raises(UsageError, match="nothing"):
         ops.export([], to=lake)
     with pytest.raises(UsageError, match="errors is"):
-        ops.export(to=lake, errors="x")  # type: ignore[arg-type]
+        ops.export(to=lake, errors="x")  # type: ignore[arg-type]  # what is tried
     with pytest.raises(UsageError, match="workers is 0"):
         ops.export(to=lake, workers=0)
     with pytest.raises(UsageError, match="has no name"):
