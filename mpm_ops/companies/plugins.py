@@ -26,6 +26,9 @@ from mpm_ops.schema.apply import Manner, apply
 from mpm_ops.schema.plan import Plan
 from mpm_ops.tenant.manifests import manifests
 
+#: Classes of SQLSTATE after which nobody knows: none was told, the connection was lost, the server was stopped.
+_LOST = ("", "08", "57")
+
 
 def listed(installation: Installation, company: Company) -> list[CompanyPlugin]:
     """List all plugins by id, and how each stands with a company; those of other packages too. Read-only."""
@@ -109,12 +112,22 @@ def uninstall(installation: Installation, company: Company, term: int | str, *, 
         first=unless_written(installation, company, copy, _tables(installation, plan)) if copy else [],
     )
     report = verb.go()
-    if copy and all(one.status is not Status.DONE and one.before == one.after for one in report.outcomes):
+    if copy and all(map(is_refused, report.outcomes)):
         # Nothing was taken away, so nothing is to be kept.
         with installation.maintenance(company.server) as connection:
             databases.drop(connection, copy)
         report = dataclasses.replace(report, notes=[])
     return report
+
+
+def is_refused(outcome: Outcome) -> bool:
+    """Whether it is sure that nothing was done: another runner was at it, or the server has said no.
+
+    After a lost connection it is not: the server may have committed what it could not tell of.
+    """
+    if outcome.failure is None:
+        return outcome.status is Status.BUSY
+    return outcome.before == outcome.after and outcome.failure.sqlstate[:2] not in _LOST
 
 
 def enable(installation: Installation, company: Company, term: int | str) -> FleetReport:

@@ -19,10 +19,11 @@ from pydantic import SecretStr
 from mpm_ops import Company, FleetReport, Ops, Settings, Status
 from mpm_ops.companies.findings import AuditKind
 from mpm_ops.companies.plugin_rows import disabling, enabling
+from mpm_ops.companies.plugins import is_refused
 from mpm_ops.errors import MpmOpsError, QueryError, Refused, UnknownCompany, UnknownPlugin, UsageError
 from mpm_ops.postgres import databases, locks
 from mpm_ops.postgres.server import Server
-from mpm_ops.records import CompanyPlugin, Plugin, Spread
+from mpm_ops.records import CompanyPlugin, Failure, Outcome, Plugin, Spread
 from mpm_ops.schema.apply import LOCK
 from mpm_ops.schema.drift import Catalog, read_catalog
 from mpm_ops.shipped import shipped
@@ -216,6 +217,17 @@ def test_rows_that_are_written_while_the_copy_is_made_are_not_dropped(ops: Ops, 
     (copy,) = ops.snapshots()
     with server.connect(copy.database) as kept:
         assert kept.execute("SELECT count(*) FROM sms_transactions").fetchone() == (written,)
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "refused"), [("P0001", True), ("55P03", True), ("", False), ("08006", False), ("57P01", False)]
+)
+def test_a_copy_goes_only_where_the_server_has_said_that_nothing_was_done(sqlstate: str, refused: bool) -> None:
+    failure = Failure(message="no", kind="QueryError", sqlstate=sqlstate)
+    told = Outcome(company_id=1, company="a", status=Status.FAILED, before=("p1",), after=("p1",), failure=failure)
+    assert is_refused(told) is refused
+    assert not is_refused(dataclasses.replace(told, after=()))
+    assert not is_refused(dataclasses.replace(told, status=Status.DONE, failure=None, after=()))
 
 
 def test_all_plugins_together_make_the_tables_of_mpm(ops: Ops, acme: Company, server: Server) -> None:
